@@ -1,0 +1,61 @@
+"""Check every gradient of a variant's tiny model against central differences.
+
+Autograd in reverse mode at every parameter coordinate, and in forward mode along a random direction per parameter;
+errors are relative to the parameter's largest gradient. Exit code 1 if one is above 1e-7.
+"""
+
+from minires.errors import one_of
+from minires.experiments import side_by_side
+from minires.gradients import TOLERANCE, check_variant, tiny_model
+from minires.report import as_json, table
+from minires.residual import VARIANTS
+
+EXAMPLE = "minires check realformer"
+
+
+def arguments(parser):
+    """VARIANT... and how to check them."""
+    parser.add_argument("variant", nargs="*", metavar="VARIANT", help="default: all, one line each")
+    parser.add_argument("--kind", default="decoder", help="encoder, decoder (default), encoder_decoder")
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
+
+
+def run(arguments):
+    """Print a row per parameter for one variant, a row per variant for several."""
+    names = arguments.variant or list(VARIANTS)
+    for name in names:  # a mistake shows before the first check, not after it
+        one_of("variant", name, VARIANTS)
+        tiny_model(name, arguments.kind, arguments.layers)
+    calls = [(check_variant, name, arguments.seed, arguments.kind, arguments.layers) for name in names]
+    checks = dict(zip(names, side_by_side(calls, arguments.jobs, "gradient checks")))
+    if arguments.json:
+        print(as_json({name: [row._asdict() for row in rows] for name, rows in checks.items()}))
+    elif len(names) == 1:
+        print(parameters_table(checks[names[0]]))
+    else:
+        print(variants_table(checks))
+    worst = max(max(row.reverse, row.forward) for rows in checks.values() for row in rows)
+    if not arguments.json:
+        verdict = "all" if worst <= TOLERANCE else "NOT all"
+        print(f"\nlargest relative error {worst:.1e}: {verdict} within {TOLERANCE:g}")
+    return 0 if worst <= TOLERANCE else 1
+
+
+def parameters_table(rows):
+    """One line per parameter, with its worst coordinate."""
+    return table([{**row._asdict(), "worst": str(list(row.worst))} for row in rows],
+                 {"parameter": "parameter", "coordinates": "coordinates", "reverse": "reverse mode",
+                  "forward": "forward mode", "worst": "worst coordinate"})
+
+
+def variants_table(checks):
+    """One line per variant, with its worst parameter and coordinate."""
+    lines = []
+    for name, rows in checks.items():
+        worst = max(rows, key=lambda row: row.reverse)
+        lines.append({"variant": name, "coordinates": sum(row.coordinates for row in rows), "reverse": worst.reverse,
+                      "forward": max(row.forward for row in rows), "worst": f"{worst.parameter} {list(worst.worst)}"})
+    return table(lines, {"variant": "variant", "coordinates": "coordinates", "reverse": "reverse mode",
+                         "forward": "forward mode", "worst": "worst coordinate"})

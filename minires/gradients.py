@@ -1,0 +1,152 @@
+"""Gradients by autograd, and their check against central differences, coordinate by coordinate.
+
+`minires check` reads: for each parameter the largest difference between autograd and central differences over all its
+coordinates, divided by the parameter's largest gradient. A parameter whose gradient is zero by an identity (the key bias,
+to which softmax is blind) is measured against the largest gradient of the model instead.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from autograd import make_jvp
+from autograd.core import VJPNode, add_outgrads, vspace
+from autograd.tracer import new_box, trace_stack
+from autograd.util import toposort
+
+from minires.layers import cross_entropy
+from minires.model import BERT, LLAMA, Transformer, forward
+from minires.parameters import flatten, unflatten
+from minires.residual import VARIANTS
+
+STEP = 1e-4       # of the differences: their error is about STEP^4 f'''''/30 + 1e-16/STEP
+BLIND = 1e-6      # a gradient smaller than this share of the model's largest counts as zero by an identity
+TOLERANCE = 1e-7
+
+
+def value_and_gradient(function, params):
+    """function(params) and its gradient as a flat dict of the same names.
+
+    One node of the graph per parameter: autograd's own containers copy the whole tree at each access.
+    """
+    with trace_stack.new_trace() as trace:
+        roots = {name: VJPNode.new_root() for name in flatten(params)}
+        boxes = {name: new_box(value, trace, roots[name]) for name, value in flatten(params).items()}
+        end = function(unflatten(boxes))
+    sums = {end._node: (vspace(end._value).ones(), False)}
+    found = {}
+    for node in toposort(end._node):
+        found[node] = gradient = sums.pop(node)
+        for parent, part in zip(node.parents, node.vjp(gradient[0])):
+            sums[parent] = add_outgrads(sums.get(parent), part)
+        if node.parents:
+            del found[node]  # only the parameters' gradients are wanted
+    zero = {name: np.zeros_like(value) for name, value in flatten(params).items()}
+    return end._value, {name: found[root][0] if root in found else zero[name] for name, root in roots.items()}
+
+
+def loss(model, params, batch):
+    """Mean cross-entropy (nats) over the tokens that count, and the logits, of a batch of a task."""
+    logits, _ = forward(model, params, **batch.inputs)
+    return cross_entropy(logits, batch.targets, batch.weights), logits
+
+
+# ---- the tiny model of each variant ----------------------------------------------------------------------------------
+
+class Example(NamedTuple):
+    """A batch in the form of the tasks: inputs of the model, targets (B, T), weights (B, T)."""
+
+    inputs: dict
+    targets: np.ndarray
+    weights: np.ndarray
+
+
+def tiny_model(variant, kind="decoder", layers=4, **changes):
+    """A model with 1 < G < H and no two sizes alike, in the house of the variant's paper."""
+    house = BERT if VARIANTS[variant].placement == "post" else LLAMA
+    if variant == "resformer_sparse" and layers == 4:
+        changes.setdefault("options", {"layers": [2, 4]})
+    sizes = {"vocabulary": 7, "width": 8, "heads": 4, "kv_heads": 2, "feed_forward": 5, "maximum_length": 6}
+    return Transformer(**{"variant": variant, "kind": kind, "layers": layers, **sizes, **house, **changes})
+
+
+def random_parameters(model, rng):
+    """Every parameter different from every other: a symmetric value (gain 1, bias 0, equal lambdas) would hide mistakes."""
+    def draw(name, array):
+        last = name.split(".")[-1]
+        if last.startswith("W_") or last == "W":
+            return rng.standard_normal(array.shape) / np.sqrt(array.shape[0] if "embedding" not in name else 2)
+        centre = 0.0 if last.startswith("b") else 0.7
+        return centre + 0.3 * rng.standard_normal(array.shape)
+    return unflatten({name: draw(name, array) for name, array in flatten(model.init(rng)).items()})
+
+
+def tiny_example(model, rng, B=2, T=5, S=3):
+    """Random tokens, targets and unequal weights; for an encoder_decoder a source of another length, partly padded."""
+    ids = lambda *shape: rng.integers(0, model.vocabulary, shape)
+    inputs = {"tokens": ids(B, T)}
+    if model.kind == "encoder_decoder":
+        inputs.update(source=ids(B, S), source_padding=np.arange(S)[None] < np.array([S] * (B - 1) + [S - 1])[:, None])
+    if model.kind == "encoder":
+        inputs["padding"] = np.arange(T)[None] < np.array([T] * (B - 1) + [T - 1])[:, None]
+    return Example(inputs, ids(B, T), rng.uniform(0.5, 1.5, (B, T)))
+
+
+# ---- the check -------------------------------------------------------------------------------------------------------
+
+class Row(NamedTuple):
+    """The check of one parameter: relative errors of reverse and forward mode, and the coordinate that is worst."""
+
+    parameter: str
+    coordinates: int
+    reverse: float
+    forward: float
+    worst: tuple
+
+
+def central_differences(function, params, name, step=STEP):
+    """d function / d params[name], each coordinate by (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12 h, error O(h^4)."""
+    flat = {key: np.array(value) for key, value in flatten(params).items()}
+    tree, array = unflatten(flat), flat[name]
+    slope = np.zeros_like(array)
+    for i in np.ndindex(array.shape):
+        centre, f = array[i], {}
+        for k in (-2, -1, 1, 2):
+            array[i] = centre + k * step  # seen by the tree, which holds the same arrays
+            f[k] = function(tree)
+        array[i] = centre
+        slope[i] = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / (12 * step)
+    return slope
+
+
+def directional(function, params, name, direction):
+    """Forward mode: the derivative of function along `direction` of one parameter."""
+    flat = flatten(params)
+    along = lambda array: function(unflatten({**flat, name: array}))
+    return make_jvp(along)(flat[name])(direction)[1]
+
+
+def check_gradients(function, params, rng):
+    """A Row per parameter: every coordinate in reverse mode, one random direction in forward mode."""
+    _, gradient = value_and_gradient(function, params)
+    largest = max(np.max(abs(g)) for g in gradient.values())
+    rows = []
+    for name, g in gradient.items():
+        numeric = central_differences(function, params, name)
+        scale = max(np.max(abs(numeric)), np.max(abs(g)))
+        scale = largest if scale < BLIND * largest else scale
+        error = abs(g - numeric)
+        direction = rng.standard_normal(np.shape(g))
+        along = directional(function, params, name, direction)
+        reach = scale * np.sum(abs(direction))
+        worst = np.unravel_index(np.argmax(error), np.shape(g)) if np.ndim(g) else ()
+        rows.append(Row(name, np.size(g), float(np.max(error) / scale),
+                        float(abs(along - np.sum(direction * numeric)) / reach), tuple(int(i) for i in worst)))
+    return rows
+
+
+def check_variant(variant, seed=0, kind="decoder", layers=4):
+    """`check_gradients` on the variant's tiny model with random parameters and a random batch."""
+    rng = np.random.default_rng(seed)
+    model = tiny_model(variant, kind, layers)
+    params, batch = random_parameters(model, rng), tiny_example(model, rng)
+    return check_gradients(lambda p: loss(model, p, batch)[0], params, rng)

@@ -1,0 +1,52 @@
+"""Where the norms stand: post, pre, sandwich, output. Each is a record of the hidden stream's four fields.
+
+    post      x' = norm(x + f(x))              Vaswani et al. 2017 (1706.03762); BERT; RealFormer's reference
+    pre       x' = x + f(norm(x))              Xiong et al. 2020 (2002.04745); final norm
+    sandwich  x' = x + norm_2(f(norm_1(x)))    CogView (2105.13290), Peri-LN (2502.02732), Gemma 2; final norm
+    output    x' = x + norm(f(x))              Swin v2 (2111.09883), OLMo 2; final norm
+
+symbols: x the stream (B, T, D), f a sublayer, norm LayerNorm or RMSNorm with a gain (and bias) of its own per sublayer.
+Post-norm has no final norm; as in BERT, the embedding is normed before the first layer.
+"""
+
+import numpy as np
+
+from minires.transformer import Residual, each_sublayer
+
+
+def norms(*names, start=False, final=False):
+    """The initial parameters: a norm of each name in each sublayer, and one at the start or the end of the stack."""
+    def parameters(rng, model, params):
+        params = each_sublayer(params, lambda n, sublayer, p: {**p, **{name: unit_norm(model) for name in names}})
+        ends = {"start_norm": start, "final_norm": final}
+        return {**params, **{name: unit_norm(model) for name, wanted in ends.items() if wanted}}
+    return (parameters,)
+
+
+def unit_norm(model):
+    """gain 1 and, where the model has biases and the norm is a LayerNorm, bias 0."""
+    gain = {"gain": np.ones(model.width)}  # (D)
+    return {**gain, "bias": np.zeros(model.width)} if model.biases and model.norm == "layer" else gain
+
+
+FINAL = {"finish": lambda stream, here: here.norm(stream, "final_norm")}
+
+POST_NORM = Residual(
+    start=lambda embedding, here: here.norm(embedding, "start_norm"),
+    write=lambda x, y, here: here.norm(x + y),
+    parameters=norms("norm", start=True))
+
+PRE_NORM = Residual(
+    read=lambda x, here: here.norm(x),
+    parameters=norms("norm", final=True), **FINAL)
+
+SANDWICH_NORM = Residual(
+    read=lambda x, here: here.norm(x, "norm_1"),
+    write=lambda x, y, here: x + here.norm(y, "norm_2"),
+    parameters=norms("norm_1", "norm_2", final=True), **FINAL)
+
+OUTPUT_NORM = Residual(
+    write=lambda x, y, here: x + here.norm(y),
+    parameters=norms("norm", final=True), **FINAL)
+
+PLACEMENTS = {"post": POST_NORM, "pre": PRE_NORM, "sandwich": SANDWICH_NORM, "output": OUTPUT_NORM}

@@ -1,0 +1,40 @@
+"""RealFormer: each layer adds the used scores of the layer below to its own, before the softmax.
+
+    S_n = A_n + S_{n-1} = A_1 + ... + A_n          S_1 = A_1
+    P_n = softmax(Z_n + mask)                      Z_n = S_n, or S_n / n (running mean)
+
+symbols: A_n own scores q k^T / sqrt(K) (`fresh_scores`), S_n running sum (`scores`), Z_n `logits`, P_n `probabilities`,
+    all (B, H, T, S); n the layer, 1 .. L.
+The carry S_n is undivided, unmasked, undropped, per query head; the gradient flows through it. Self- and
+cross-attention have a chain each. No parameter is added.
+source: He, Ravula, Kanagal, Ainslie 2020, "RealFormer: Transformer Likes Residual Attention" (2012.11747); official
+    google-research/google-research, realformer/realformer.py (sum by default, mean by `use_running_mean`).
+"""
+
+from minires.transformer import after_first
+
+
+def add_previous(fresh, past, here):
+    """S_n = A_n + S_{n-1}."""
+    return fresh + past[-1]["scores"]  # (B, H, T, S)
+
+
+def divide_by_depth(scores, here):
+    """Z_n = S_n / n, n the layers that contribute to this chain; the carry stays undivided."""
+    return scores / here.n  # (B, H, T, S)
+
+
+def add_previous_and_bias(fresh, past, here):
+    """S_n = A_n + b + S_{n-1}: layer n then uses the shared bias b (ALiBi, T5) n times, as some ports do."""
+    bias = here.bias()
+    return add_previous(fresh if bias is None else fresh + bias, past, here)  # (B, H, T, S)
+
+
+def realformer(carry_bias=False):
+    """Running sum. With carry_bias, shared additive biases are carried too; masks never are."""
+    return {"scores": after_first(add_previous_and_bias if carry_bias else add_previous)}
+
+
+def realformer_mean(carry_bias=False):
+    """Running mean: the sum is carried, its n-th part is used."""
+    return {**realformer(carry_bias), "logits": divide_by_depth}

@@ -1,0 +1,15 @@
+"""The temperature control of RealFormer: no scores are carried, the logits are multiplied by sqrt(n).
+
+    Z_n = sqrt(n) A_n
+
+symbols: A_n `fresh_scores`, Z_n `logits` (B, H, T, S); n the layer, 1 .. L.
+At random weights a running sum of n independent scores is about sqrt(n) times as wide as one of them, so RealFormer is
+partly a sharper softmax with depth. This control has the sharpness without the edge. It is a control, not a method.
+"""
+
+import math
+
+
+def temperature():
+    """Multiply the logits of layer n by sqrt(n)."""
+    return {"logits": lambda scores, here: scores * math.sqrt(here.n)}

@@ -1,0 +1,96 @@
+"""Optimisers, learning-rate schedule and clipping: pure functions on flat dicts of arrays (name -> array).
+
+AdamW decays the matrices and tables only (names W_*, W): never gains, biases or a variant's own weights such as lambda.
+"""
+
+import math
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from minires.errors import one_of
+
+
+class Optimiser(NamedTuple):
+    """start(params) -> moments; update(params, gradient, moments, step, rate) -> params, moments (step counts from 1)."""
+
+    start: Callable
+    update: Callable
+
+
+def sgd(momentum=0.9, weight_decay=0.0):
+    """Stochastic gradient descent with momentum:  m <- momentum m + g + decay w;  w <- w - rate m."""
+    def start(params):
+        return {"m": zeros(params)}
+
+    def update(params, gradient, moments, step, rate):
+        m = {name: momentum * moments["m"][name] + g + (weight_decay * params[name] if decays(name) else 0)
+             for name, g in gradient.items()}
+        return {name: w - rate * m[name] for name, w in params.items()}, {"m": m}
+
+    return Optimiser(start, update)
+
+
+def adamw(beta_1=0.9, beta_2=0.98, epsilon=1e-8, weight_decay=0.01):
+    """AdamW (Loshchilov & Hutter 2019, 1711.05101).
+
+        m <- beta_1 m + (1 - beta_1) g ;  v <- beta_2 v + (1 - beta_2) g^2
+        w <- w - rate ( m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) + decay w )
+    """
+    def start(params):
+        return {"m": zeros(params), "v": zeros(params)}
+
+    def update(params, gradient, moments, step, rate):
+        m = {name: beta_1 * moments["m"][name] + (1 - beta_1) * g for name, g in gradient.items()}
+        v = {name: beta_2 * moments["v"][name] + (1 - beta_2) * g * g for name, g in gradient.items()}
+        first, second = 1 - beta_1 ** step, 1 - beta_2 ** step
+        new = {}
+        for name, w in params.items():
+            move = m[name] / first / (np.sqrt(v[name] / second) + epsilon)
+            new[name] = w - rate * (move + weight_decay * w if decays(name) else move)
+        return new, {"m": m, "v": v}
+
+    return Optimiser(start, update)
+
+
+OPTIMISERS = {"adamw": adamw, "sgd": sgd}
+
+
+def optimiser(name, **settings):
+    """The optimiser called `name`."""
+    return one_of("optimiser", name, OPTIMISERS)(**settings)
+
+
+def zeros(params):
+    """A zero for each parameter."""
+    return {name: np.zeros_like(w) for name, w in params.items()}
+
+
+def decays(name):
+    """Weight decay acts on matrices and tables only."""
+    last = name.split(".")[-1]
+    return last == "W" or last.startswith("W_")
+
+
+def warm_up_cosine(step, steps, rate, warm_up, final=0.1):
+    """Rate of step 1 .. steps: linear from 0 to `rate` over `warm_up` steps, then half a cosine down to final * rate.
+
+    >>> [warm_up_cosine(step, 12, 1.0, 2, final=0.0) for step in (1, 2, 7, 12)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    if step <= warm_up:
+        return rate * step / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return rate * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def global_norm(gradient):
+    """The Euclidean norm of all entries together, summed in float64."""
+    return math.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in gradient.values()))
+
+
+def clip(gradient, norm, limit):
+    """The gradient, scaled down to norm `limit` if its `norm` is larger (Pascanu et al. 2013, 1211.5063)."""
+    if limit is None or norm <= limit:
+        return gradient
+    return {name: g * (limit / norm) for name, g in gradient.items()}

@@ -1,0 +1,98 @@
+"""Every gradient of every variant against central differences; the check catches what no forward pass shows."""
+
+import numpy as np
+import pytest
+from autograd.extend import defjvp, defvjp, primitive
+from autograd.tracer import getval
+from residual_cases import with_fields
+
+from minires import VARIANTS
+from minires.gradients import (TOLERANCE, check_gradients, check_variant, loss, random_parameters, tiny_example,
+                               tiny_model)
+
+CENTRAL = ("vanilla", "realformer", "resformer", "svformer")
+SMALL = {"vocabulary": 5, "width": 4, "heads": 2, "kv_heads": 1, "head_width": 2, "feed_forward": 3}
+
+
+def assert_right(rows):
+    """Reverse and forward mode within the tolerance for every parameter, all coordinates."""
+    assert {row.parameter: row for row in rows if not max(row.reverse, row.forward) < TOLERANCE} == {}
+
+
+def test_the_tolerance_is_one_in_ten_million():
+    assert TOLERANCE == 1e-7
+
+
+@pytest.mark.parametrize("variant", CENTRAL)
+def test_every_gradient_agrees_with_central_differences(variant):
+    assert_right(check_variant(variant))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in CENTRAL])
+def test_every_gradient_of_the_other_variants_agrees_with_central_differences(variant):
+    assert_right(check_variant(variant, seed=1, layers=3))
+
+
+def small_check(variant, kind="decoder", layers=2, fields=None, seed=2):
+    """Rows of the check of a smaller model, with fields of the record replaced, and the logits."""
+    rng = np.random.default_rng(seed)
+    model = tiny_model(variant, kind, layers, **SMALL)
+    params, batch = random_parameters(model, rng), tiny_example(model, rng, T=4)
+    model = with_fields(model, **(fields or {}))
+    return check_gradients(lambda p: loss(model, p, batch)[0], params, rng), loss(model, params, batch)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["encoder", "encoder_decoder"])
+@pytest.mark.parametrize("variant", ["realformer_mean", "resformer_plus", "svformer", "resformer_neutreno"])
+def test_every_gradient_of_other_kinds_agrees_with_central_differences(variant, kind):
+    assert_right(small_check(variant, kind)[0])
+
+
+# ---- mistakes that no forward pass shows -----------------------------------------------------------------------------
+
+@primitive
+def weighted(weight, values):
+    """weight * values, whose reverse mode is wrong in the weight: a mean for the sum."""
+    return weight * values
+
+
+defvjp(weighted, lambda ans, w, V: lambda g: np.mean(g * V), lambda ans, w, V: lambda g: w * g)
+defjvp(weighted, lambda g, ans, w, V: g * V, lambda g, ans, w, V: w * g)
+
+DETACHED_SCORES = {"scores": lambda fresh, past, here: fresh + getval(past[-1]["scores"]) if past else fresh}
+DETACHED_VALUES = {"values": lambda fresh, past, here: (
+    0.5 * getval(past[0]["fresh_values"]) + 0.5 * fresh if past else fresh)}
+DETACHED_SHARED = {"values": lambda fresh, past, here: getval(past[0]["values"]) if past else fresh}
+MEAN_FOR_SUM = {"values": lambda fresh, past, here: (
+    weighted(here.params["lambda_1"], past[0]["fresh_values"]) + here.params["lambda_2"] * fresh if past else fresh)}
+
+BELOW_SCORES = {"embedding.W_token", "embedding.W_position", "start_norm.gain", "start_norm.bias",
+                "layers.0.attention.W_q", "layers.0.attention.b_q", "layers.0.attention.W_k"}
+BELOW_VALUES = {"embedding.W_token", "layers.0.attention.norm.gain", "layers.0.attention.W_v"}
+MISTAKES = {  # name -> variant, fields, the parameters whose gradient must be reported, and no others
+    "carried scores detached": ("realformer", DETACHED_SCORES, BELOW_SCORES),
+    "first values detached": ("resformer", DETACHED_VALUES, BELOW_VALUES),
+    "shared values detached": ("svformer", DETACHED_SHARED, BELOW_VALUES),
+    "weight's gradient a mean": ("resformer_learnable", MEAN_FOR_SUM, {"layers.1.attention.lambda_1"}),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_gradient_with_a_right_forward_pass_is_reported(mistake):
+    variant, fields, expected = MISTAKES[mistake]
+    rows, logits = small_check(variant, fields=fields)
+    right_rows, right_logits = small_check(variant)
+    np.testing.assert_array_equal(logits, right_logits)
+    assert_right(right_rows)
+    wrong = {row.parameter for row in rows if row.reverse > 1e-3}
+    fine = {row.parameter for row in rows if row.reverse < TOLERANCE}
+    assert wrong == expected and fine == {row.parameter for row in rows} - expected
+
+
+@pytest.mark.parametrize("mistake", ["carried scores detached", "first values detached", "shared values detached"])
+def test_a_detached_carry_is_wrong_in_forward_mode_too(mistake):
+    variant, fields, _ = MISTAKES[mistake]
+    rows, _ = small_check(variant, fields=fields)
+    assert max(row.forward for row in rows) > 1e-3

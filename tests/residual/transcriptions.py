@@ -1,0 +1,368 @@
+"""The forward pass of each paper as plain loops over batch, head, query, key and channel: scalars and lists only.
+
+Written from the papers' equations and their official order of operations, apart from the library: all that the two
+share is the names of the parameters and of the traced arrays. Layers n count from 1. A paper is some scalar equations:
+
+    value(at, n, b, s, c)      V'_n[b, s, c], the used value; channel c = g K + i belongs to key/value head g
+    score(at, n, b, h, t, j)   S_n[b, h, t, j], what the next layer may add
+    logit(at, n, b, h, t, j)   Z_n[b, h, t, j], what bias, mask and softmax get
+    head(at, n, b, h, t, c)    U_n[b, h, t, c], before W_o
+
+`at` holds what one chain of attentions has made so far, by layer: A own scores, S, Z, P probabilities, V own values,
+used V', U, and p the parameters; besides shared parameters, sizes, and the terms added to the logits.
+"""
+
+import math
+from types import SimpleNamespace
+from typing import Callable, NamedTuple
+
+THETA = 10000.0
+
+
+def table(entry, *sizes):
+    """The nested list of entry(i, j, ...) for all i < sizes[0], j < sizes[1], ..."""
+    if not sizes:
+        return entry()
+    return [table(lambda *rest: entry(i, *rest), *sizes[1:]) for i in range(sizes[0])]
+
+
+def plain(tree):
+    """The same parameters with lists of floats for arrays."""
+    if isinstance(tree, dict):
+        return {name: plain(child) for name, child in tree.items()}
+    return [plain(child) for child in tree] if isinstance(tree, list) else tree.tolist()
+
+
+# ---- one vector at a time --------------------------------------------------------------------------------------------
+
+def linear(x, W, b=None):
+    """y_j = sum_i x_i W_ij + b_j."""
+    y = [sum(x[i] * W[i][j] for i in range(len(x))) for j in range(len(W[0]))]
+    return y if b is None else [y[j] + b[j] for j in range(len(y))]
+
+
+def project(x, p, name):
+    """x W_name + b_name."""
+    return linear(x, p["W_" + name], p.get("b_" + name))
+
+
+def layer_norm(x, epsilon, gain, bias=None):
+    """(x - mean) / sqrt(variance + epsilon) gain + bias, with the biased variance."""
+    mean = sum(x) / len(x)
+    variance = sum((x_i - mean) ** 2 for x_i in x) / len(x)
+    y = [(x_i - mean) / math.sqrt(variance + epsilon) * gain_i for x_i, gain_i in zip(x, gain)]
+    return y if bias is None else [y_i + bias_i for y_i, bias_i in zip(y, bias)]
+
+
+def rms_norm(x, epsilon, gain):
+    """x / sqrt(mean square + epsilon) gain."""
+    mean_square = sum(x_i * x_i for x_i in x) / len(x)
+    return [x_i / math.sqrt(mean_square + epsilon) * gain_i for x_i, gain_i in zip(x, gain)]
+
+
+def softmax(z):
+    """exp(z_j) / sum_i exp(z_i); -inf is not there at all, and with nothing there every entry is 0."""
+    there = [z_j for z_j in z if z_j > -math.inf]
+    total = sum(math.exp(z_j - max(there)) for z_j in there)
+    return [math.exp(z_j - max(there)) / total if z_j > -math.inf else 0.0 for z_j in z]
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+
+
+def gelu_erf(x):
+    return x * (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def relu(x):
+    return x if x > 0 else 0.0
+
+
+def silu(x):
+    return x / (1 + math.exp(-x))
+
+
+ACTIVATIONS = {"gelu_tanh": gelu_tanh, "gelu_erf": gelu_erf, "relu": relu, "swiglu": silu}
+NORMS = {"layer": layer_norm, "rms": rms_norm}
+
+
+# ---- positions -------------------------------------------------------------------------------------------------------
+
+def rotated(x, t, c):
+    """Channel c of a head's vector x at position t: the pair (c, c + K/2) turns by t / 10000^(2 c / K)."""
+    half = len(x) // 2
+    angle = t / THETA ** (2 * (c % half) / len(x))
+    if c < half:
+        return x[c] * math.cos(angle) - x[c + half] * math.sin(angle)
+    return x[c] * math.cos(angle) + x[c - half] * math.sin(angle)
+
+
+def sinusoid(t, c, D):
+    """sin(t / 10000^(2 i / D)) at channel 2 i, cos of the same at 2 i + 1."""
+    angle = t / THETA ** (2 * (c // 2) / D)
+    return math.sin(angle) if c % 2 == 0 else math.cos(angle)
+
+
+def alibi(h, t, j, H):
+    """- 2^(-8 (h + 1) / H) |t - j|, heads h from 0."""
+    return -2 ** (-8 * (h + 1) / H) * abs(t - j)
+
+
+def embed(model, tables, tokens, segments):
+    """x_0[b][t]: token + position + segment."""
+    def entry(b, t, c):
+        x = tables["W_token"][tokens[b][t]][c]
+        if model.positions == "sinusoidal":
+            x = x * math.sqrt(model.width) + sinusoid(t, c, model.width)
+        if model.positions == "learned":
+            x += tables["W_position"][t][c]
+        if model.segments:
+            x += tables["W_segment"][segments[b][t] if segments is not None else 0][c]
+        return x
+    return table(entry, len(tokens), len(tokens[0]), model.width)
+
+
+# ---- the papers' equations -------------------------------------------------------------------------------------------
+
+def attended(at, n, b, h, t, c):
+    """sum_j P_n[h, t, j] V'_n[j] of the key/value head h // r."""
+    channel = h // (at.H // at.G) * at.K + c
+    return sum(P * V[channel] for P, V in zip(at.P[n][b][h][t], at.used[n][b]))
+
+
+class Paper(NamedTuple):
+    """What a paper says; the defaults are Vaswani et al. 2017."""
+
+    value: Callable = lambda at, n, b, s, c: at.V[n][b][s][c]
+    score: Callable = lambda at, n, b, h, t, j: at.A[n][b][h][t][j]
+    logit: Callable = lambda at, n, b, h, t, j: at.S[n][b][h][t][j]
+    head: Callable = attended
+
+
+def running_sum(at, n, b, h, t, j):
+    """RealFormer: S_1 = A_1; S_n = A_n + S_{n-1}."""
+    return at.A[1][b][h][t][j] if n == 1 else at.A[n][b][h][t][j] + at.S[n - 1][b][h][t][j]
+
+
+def running_sum_with_bias(at, n, b, h, t, j):
+    """The carry that layer n reads has the shared bias n - 1 times; its own comes with the mask."""
+    return running_sum(at, n, b, h, t, j) if n == 1 else running_sum(at, n, b, h, t, j) + at.bias(b, h, t, j)
+
+
+def running_mean(at, n, b, h, t, j):
+    """RealFormer, use_running_mean: Z_n = S_n / n."""
+    return at.S[n][b][h][t][j] / n
+
+
+def sharpened(at, n, b, h, t, j):
+    """The control: Z_n = sqrt(n) A_n."""
+    return math.sqrt(n) * at.A[n][b][h][t][j]
+
+
+def weighted(lambda_1, lambda_2):
+    """ResFormer: V'_1 = V_1; V'_n = lambda_1 V_1 + lambda_2 V_n."""
+    def value(at, n, b, s, c):
+        return at.V[1][b][s][c] if n == 1 else lambda_1 * at.V[1][b][s][c] + lambda_2 * at.V[n][b][s][c]
+    return value
+
+
+def sparse(layers, lambda_1, lambda_2):
+    """Sparse-ResFormer: the mix on the named layers, V_n on the others."""
+    def value(at, n, b, s, c):
+        return weighted(lambda_1, lambda_2)(at, n, b, s, c) if n in layers else at.V[n][b][s][c]
+    return value
+
+
+def learnable(at, n, b, s, c):
+    """Learnable-ResFormer: V'_n = lambda_1[n] V_1 + lambda_2[n] V_n."""
+    return at.V[1][b][s][c] if n == 1 else weighted(at.p[n]["lambda_1"], at.p[n]["lambda_2"])(at, n, b, s, c)
+
+
+def plus(first):
+    """Learnable-ResFormer-Plus: lambda_1[n] = s softmax(theta)[n] over the layers first .. L."""
+    def value(at, n, b, s, c):
+        if n == 1:
+            return at.V[1][b][s][c]
+        lambda_1 = at.shared["s"] * softmax(at.shared["theta"])[n - first]
+        return lambda_1 * at.V[1][b][s][c] + at.p[n]["lambda_2"] * at.V[n][b][s][c]
+    return value
+
+
+def dense(mixed):
+    """Dense-ResFormer: V'_n = lambda[n, n] V_n + sum_{i < n} lambda[n, i] V_i, or V'_i."""
+    def value(at, n, b, s, c):
+        if n == 1:
+            return at.V[1][b][s][c]
+        below = sum(at.p[n]["lambda"][i - 1] * (at.used if mixed else at.V)[i][b][s][c] for i in range(1, n))
+        return below + at.p[n]["lambda"][n - 1] * at.V[n][b][s][c]
+    return value
+
+
+def anchored(anchors):
+    """SVFormer: V'_n = the own value of the latest anchor layer."""
+    return lambda at, n, b, s, c: at.V[max(a for a in anchors if a <= n)][b][s][c]
+
+
+def difference(lambda_, mixed=False):
+    """NeuTRENO: U_n = P_n V'_n + lambda (V_1 - V_n) per head from the second layer on; "mixed": V_1 - V'_n."""
+    def head(at, n, b, h, t, c):
+        U = attended(at, n, b, h, t, c)
+        if n == 1 or at.crossing:
+            return U
+        channel = h // (at.H // at.G) * at.K + c
+        return U + lambda_ * (at.V[1][b][t][channel] - (at.used if mixed else at.V)[n][b][t][channel])
+    return head
+
+
+# ---- sublayers, on x[b][t][channel] ----------------------------------------------------------------------------------
+
+def tokenwise(f, *sequences):
+    """f of each token's vectors."""
+    return table(lambda b, t: f(*(x[b][t] for x in sequences)), len(sequences[0]), len(sequences[0][0]))
+
+
+def attention(x, source, p, n, at, paper):
+    """Layer n of the chain `at`: queries from x, keys and values from source. The output and all named arrays."""
+    B, T, J, H, G, K = len(x), len(x[0]), len(source[0]), at.H, at.G, at.K
+    q, k = tokenwise(lambda x_t: project(x_t, p, "q"), x), tokenwise(lambda x_j: project(x_j, p, "k"), source)
+    part = lambda vector, h: vector[h * K: (h + 1) * K]
+    turn = rotated if at.rotary else lambda vector, position, c: vector[c]
+    queries = table(lambda b, h, t, c: turn(part(q[b][t], h), t, c), B, H, T, K)
+    keys = table(lambda b, g, j, c: turn(part(k[b][j], g), j, c), B, G, J, K)
+    at.p[n] = p
+    at.A[n] = table(lambda b, h, t, j: sum(queries[b][h][t][c] * keys[b][h // (H // G)][j][c] for c in range(K))
+                    / math.sqrt(K), B, H, T, J)
+    at.S[n] = table(lambda b, h, t, j: paper.score(at, n, b, h, t, j), B, H, T, J)
+    at.Z[n] = table(lambda b, h, t, j: paper.logit(at, n, b, h, t, j), B, H, T, J)
+    at.P[n] = table(lambda b, h, t: softmax([at.Z[n][b][h][t][j] + at.bias(b, h, t, j) + at.mask(n, b, h, t, j)
+                                             for j in range(J)]), B, H, T)
+    own = {}
+    if "W_v" in p:
+        at.V[n] = own["fresh_values"] = tokenwise(lambda x_j: project(x_j, p, "v"), source)
+    at.used[n] = table(lambda b, s, c: paper.value(at, n, b, s, c), B, J, G * K)
+    value_heads = table(lambda b, g, s, c: at.used[n][b][s][g * K + c], B, G, J, K)
+    at.U[n] = table(lambda b, h, t, c: paper.head(at, n, b, h, t, c), B, H, T, K)
+    output = table(lambda b, t: project([at.U[n][b][h][t][c] for h in range(H) for c in range(K)], p, "o"), B, T)
+    return output, {"x": x, "queries": queries, "keys": keys, **own, "values": at.used[n], "value_heads": value_heads,
+                    "fresh_scores": at.A[n], "scores": at.S[n], "logits": at.Z[n], "probabilities": at.P[n],
+                    "heads": at.U[n], "output": output}
+
+
+def feed_forward(x, p, activation):
+    """f(x W_1 + b_1) W_2 + b_2, or (silu(x W_gate + b_gate) (x W_1 + b_1)) W_2 + b_2."""
+    f = ACTIVATIONS[activation]
+    inner = tokenwise(lambda x_t: project(x_t, p, "1"), x)
+    if activation == "swiglu":
+        active = tokenwise(lambda x_t, inner_t: [f(g) * u for g, u in zip(project(x_t, p, "gate"), inner_t)], x, inner)
+    else:
+        active = tokenwise(lambda inner_t: [f(u) for u in inner_t], inner)
+    output = tokenwise(lambda active_t: project(active_t, p, "2"), active)
+    return output, {"x": x, "inner": inner, "active": active, "output": output}
+
+
+def placed(placement, x, p, norm, f):
+    """x' of one sublayer f with its norms, and what f recorded."""
+    add = lambda a, b: tokenwise(lambda a_t, b_t: [a_i + b_i for a_i, b_i in zip(a_t, b_t)], a, b)
+    if placement == "post":
+        y, record = f(x)
+        return norm(add(x, y), p["norm"]), record
+    if placement == "pre":
+        y, record = f(norm(x, p["norm"]))
+        return add(x, y), record
+    if placement == "sandwich":
+        y, record = f(norm(x, p["norm_1"]))
+        return add(x, norm(y, p["norm_2"])), record
+    y, record = f(x)
+    return add(x, norm(y, p["norm"])), record
+
+
+# ---- the whole model -------------------------------------------------------------------------------------------------
+
+def normalizer(model):
+    """norm(x, parameters) of the model's kind, for each token."""
+    return lambda x, p: tokenwise(lambda x_t: NORMS[model.norm](x_t, model.epsilon, **p), x)
+
+
+def stack(x, params, model, paper, placement, chains, memory=None):
+    """All layers: the output and the trace."""
+    norm, trace = normalizer(model), []
+    x = norm(x, params["start_norm"]) if placement == "post" else x
+    for n, layer in enumerate(params["layers"], start=1):
+        record = {"input": x}
+        operations = {
+            "attention": lambda u: attention(u, u, layer["attention"], n, chains["attention"], paper),
+            "cross_attention": lambda u: attention(u, memory, layer["cross_attention"], n, chains["cross_attention"],
+                                                   paper),
+            "feed_forward": lambda u: feed_forward(u, layer["feed_forward"], model.activation)}
+        for name, operation in operations.items():
+            if name in layer:
+                x, record[name] = placed(placement, x, layer[name], norm, operation)
+        trace.append({**record, "output": x})
+    x = x if placement == "post" else norm(x, params["final_norm"])
+    trace[-1]["final"] = x
+    return x, trace
+
+
+def chain(model, params, crossing=False, mask=None, bias=None):
+    """An empty chain; mask(n, b, h, t, j) and bias(b, h, t, j) are the terms added to the logits."""
+    shared = params.get("shared", {}).get("cross_attention" if crossing else "attention", {})
+    nothing = lambda *indices: 0.0
+    return SimpleNamespace(A={}, S={}, Z={}, P={}, V={}, used={}, U={}, p={}, shared=shared, crossing=crossing,
+                           H=model.heads, G=model.kv_heads, K=model.head_width, mask=mask or nothing,
+                           bias=bias or nothing, rotary=model.positions == "rotary" and not crossing)
+
+
+def hidden(model, causal, padding, masks):
+    """mask(n, b, h, t, j) of self-attention: -inf where a key may not be seen, and the terms of `masks` per layer."""
+    def window(n):
+        return model.window[n - 1] if isinstance(model.window, tuple) else model.window
+
+    def mask(n, b, h, t, j):
+        near = window(n) is None or abs(t - j) < window(n) or min(t, j) < model.global_tokens
+        seen = near and (j <= t or not causal) and (padding is None or padding[b][j])
+        return (0.0 if seen else -math.inf) + (0.0 if masks is None else float(masks[n - 1][b][h][t][j]))
+    return mask
+
+
+def added(model, bias):
+    """bias(b, h, t, j) of self-attention: the given (H, T, J) and the ALiBi one."""
+    def term(b, h, t, j):
+        return ((0.0 if bias is None else float(bias[h][t][j]))
+                + (alibi(h, t, j, model.heads) if model.positions == "alibi" else 0.0))
+    return term
+
+
+def predict(model, params, x):
+    """Logits of the vocabulary: linear, tied to the token table, or BERT's LN(gelu(x W + b)) W_token^T + b_token."""
+    head, W_token = params["head"], params["embedding"]["W_token"]
+    kind = model.head or ("masked_lm" if model.kind == "encoder" else "linear")
+    if kind == "linear":
+        return tokenwise(lambda x_t: linear(x_t, head["W"], head.get("b")), x)
+    if kind == "masked_lm":
+        x = tokenwise(lambda x_t: [gelu_tanh(u) for u in linear(x_t, head["W"], head.get("b"))], x)
+        x = normalizer(model)(x, head["norm"])
+    return tokenwise(lambda x_t: linear(x_t, list(zip(*W_token)), head.get("b_token")), x)
+
+
+def transcribe(model, params, paper, placement, tokens, source=None, padding=None, source_padding=None, masks=None,
+               bias=None, segments=None):
+    """Logits and the trace of all named arrays, as the library returns them, in nested lists.
+
+    masks: one additive (B, H, T, J) array per layer; bias (H, T, J); the rest as in `Transformer.apply`.
+    """
+    params, run = plain(params), (model, paper, placement)
+    x = embed(model, params["embedding"], tokens, segments)
+    causal = model.kind != "encoder"
+    self_mask, self_bias = hidden(model, causal, padding, masks), added(model, bias)
+    if model.kind != "encoder_decoder":
+        x, trace = stack(x, params, *run, {"attention": chain(model, params, False, self_mask, self_bias)})
+        return predict(model, params, x), trace
+    reading = chain(model, params["encoder"], False, hidden(model, False, source_padding, None), added(model, None))
+    y = embed(model, params["embedding"], source, None)
+    memory, encoder = stack(y, params["encoder"], *run, {"attention": reading})
+    reach = None if source_padding is None else lambda n, b, h, t, j: 0.0 if source_padding[b][j] else -math.inf
+    chains = {"attention": chain(model, params["decoder"], False, self_mask, self_bias),
+              "cross_attention": chain(model, params["decoder"], True, reach)}
+    x, decoder = stack(x, params["decoder"], *run, chains, memory)
+    return predict(model, params, x), {"encoder": encoder, "decoder": decoder}
