@@ -23,9 +23,13 @@ def elementwise(function, slope):
     return symmetric(primitive(function), lambda g, y, x: g * slope(x))
 
 
+# autograd's own derivative of tanh, 1 / cosh^2, overflows far from zero
+tanh = elementwise(numpy.tanh, lambda x: 1 - tanh(x) * tanh(x))
+
+
 def sigmoid(x):
     """1 / (1 + exp(-x)), written with tanh so that nothing overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
+    return 0.5 * (1 + tanh(0.5 * x))
 
 
 def erf_values(x):
@@ -38,12 +42,12 @@ erf = elementwise(erf_values, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))
 
 def gelu_tanh_values(x):
     """GELU, tanh form (Hendrycks & Gimpel 2016, 1606.08415): x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
-    return 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)))
+    return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)))
 
 
 def gelu_tanh_slope(x):
     """With t = tanh(u(x)): (1 + t)/2 + x/2 (1 - t^2) u'(x)."""
-    t = np.tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x))
+    t = tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * CUBIC * x * x)
 
 

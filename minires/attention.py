@@ -1,7 +1,8 @@
 """Multi-head and grouped-query attention, with a place for every residual that runs through it.
 
-Letters of the shapes: B batch, T time (queries), S source (keys), D width, H heads, G key/value heads (H = G r: query
-head h reads key/value head h // r), K head width.
+Letters of the shapes: B batch, T time (queries), S source (keys), R the keys that are new (in decoding S also counts
+those kept from earlier steps), D width, H heads, G key/value heads (H = G r: query head h reads key/value head h // r),
+K head width.
 """
 
 import math
@@ -42,7 +43,7 @@ def attention(x, past, here):
 
 
 def keys_and_values(x, past, here):
-    """The keys (B, G, S, K), the layer's own values and the used ones (B, S, G K), and their heads (B, G, S, K).
+    """The keys (B, G, S, K), the layer's own values and the used ones (B, R, G K), and their heads (B, G, S, K).
 
     In decoding the rows kept from earlier steps come first. What an earlier layer already keeps is shared with it,
     not kept twice: a variant that reuses values saves their memory without saying so.
@@ -50,10 +51,10 @@ def keys_and_values(x, past, here):
     groups, kept, crossing = here.context.model.kv_heads_, here.kept(), here.sublayer == "cross_attention"
     if crossing and kept:
         return kept
-    source = here.context.memory if crossing else x  # (B, S, D)
-    keys = turn(split_heads(project(source, here, "k"), groups), here)  # (B, G, S, K)
-    fresh = project(source, here, "v") if "W_v" in here.params else None  # (B, S, G*K)
-    values = here.context.residual.values(fresh, past, here)  # (B, S, G*K)
+    source = here.context.memory if crossing else x  # (B, R, D)
+    keys = turn(split_heads(project(source, here, "k"), groups), here)  # (B, G, R, K)
+    fresh = project(source, here, "v") if "W_v" in here.params else None  # (B, R, G*K)
+    values = here.context.residual.values(fresh, past, here)  # (B, R, G*K)
     shared = [earlier["value_heads"] for earlier in past if earlier["values"] is values]
     value_heads = shared[0] if shared else append(kept.get("value_heads"), split_heads(values, groups))  # (B, G, S, K)
     own = {} if fresh is None else {"fresh_values": fresh}

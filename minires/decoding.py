@@ -7,15 +7,17 @@ layers share (SVFormer's values) is kept once.
 Letters of the shapes: B batch, T time (new tokens), S all tokens so far, G key/value heads, K head width, V vocabulary.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minires import checks
+from minires.errors import number, require, whole_number
+from minires.forward import forward
 from minires.layers import softmax
-from minires.model import forward
 
 KEPT = ("keys", "value_heads")
+ATTENTIONS = ("attention", "cross_attention")
 
 
 class Cache(NamedTuple):
@@ -23,6 +25,8 @@ class Cache(NamedTuple):
 
     length: int
     layers: list
+    padding: Any = None         # (B, S), True at real tokens, where the first tokens were padded
+    source_padding: Any = None  # of the source that an encoder_decoder has read
 
     def bytes_per_token(self):
         """Bytes that self-attention keeps per sequence and token, arrays that layers share counted once.
@@ -36,37 +40,69 @@ class Cache(NamedTuple):
 def decode(model, params, tokens, cache=None, **inputs):
     """Logits (B, T, V) of the new tokens (B, T), given those that the cache has seen, and the new cache.
 
-    The first call may pass many tokens (prefill); an encoder_decoder gets source= there, and source_padding= at each call.
+    The first call may pass many tokens (prefill), with padding= and, for an encoder_decoder, source= and source_padding=,
+    which the cache keeps: later tokens count as real. A mask or padding given later speaks of all S tokens.
     Nothing is changed in place: an old cache stays valid, so that a beam may branch from it.
-    ValueError: a bidirectional encoder, and whatever `Transformer.apply` refuses.
+    ValueError: a bidirectional encoder, a cache of another model, and whatever `Transformer.apply` refuses.
     """
-    checks.require(model.kind != "encoder", "a bidirectional encoder cannot decode step by step: expected a decoder")
+    require(model.kind != "encoder", "a bidirectional encoder cannot decode step by step: expected a decoder")
     checks.check_parameters(model, params)
-    kept = 0 if cache is None else cache.length
-    inputs = checks.check_inputs(model, tokens, inputs, kept)
+    if cache is not None:
+        checks.check_cache(model, cache, len(checks.check_ids("tokens", tokens, model.vocabulary)), Cache)
+    inputs = with_kept(checks.check_inputs(model, tokens, inputs, cache), cache)
     logits, trace = forward(model, params, **inputs, cache=cache)
     layers = trace["decoder"] if model.kind == "encoder_decoder" else trace
-    kept_layers = [{sublayer: {name: record[name] for name in KEPT} for sublayer, record in layer.items()
-                    if sublayer in ("attention", "cross_attention")} for layer in layers]
-    return logits, Cache(kept + inputs["tokens"].shape[1], kept_layers)
+    kept = [{sublayer: {name: record[name] for name in KEPT} for sublayer, record in layer.items()
+             if sublayer in ATTENTIONS} for layer in layers]
+    length = inputs["tokens"].shape[1] + (0 if cache is None else cache.length)
+    return logits, Cache(length, kept, inputs.get("padding"), inputs.get("source_padding"))
+
+
+def with_kept(inputs, cache):
+    """The inputs with the paddings that the cache keeps; new tokens are real."""
+    if cache is None:
+        return inputs
+    kept = {}
+    if cache.padding is not None:
+        real = np.ones(inputs["tokens"].shape, dtype=bool)  # (B, T)
+        kept["padding"] = np.concatenate([cache.padding, real], axis=1)  # (B, S)
+    if cache.source_padding is not None:
+        kept["source_padding"] = cache.source_padding
+    return {**kept, **inputs}
 
 
 def generate(model, params, tokens, steps, rng=None, temperature=1.0, **inputs):
     """Continue tokens (B, T) by `steps` sampled ones: (B, T + steps). Without a generator: the likeliest token.
 
-    When learned positions end, the last maximum_length tokens are read anew for each further token.
+    inputs: those of the first call of `decode`, but no mask or bias, whose size would have to grow.
+    Where learned positions end, the last maximum_length tokens are read anew for each further token.
     """
-    checks.require(temperature > 0, f"temperature={temperature}: expected a positive number")
-    tokens, cache, new = np.asarray(tokens), None, np.asarray(tokens)
-    limit = model.maximum_length if model.positions == "learned" else np.inf
+    number("temperature", temperature, np.nextafter(0, 1), expected="a positive number")
+    whole_number("steps", steps, lowest=0)
+    for name in ("mask", "bias"):
+        require(inputs.get(name) is None, f"{name} cannot grow with the tokens: describe the model with a window instead")
+    if rng is not None:
+        checks.check_generator(rng)
+    tokens = new = checks.check_ids("tokens", tokens, model.vocabulary)
+    longest, cache, later = model.maximum_length if model.positions == "learned" else np.inf, None, inputs
     for _ in range(steps):
-        if tokens.shape[1] > limit:
-            new, cache = tokens[:, -model.maximum_length:], None
-        logits, cache = decode(model, params, new, cache, **inputs)
-        inputs = {name: value for name, value in inputs.items() if name != "source"}
+        if tokens.shape[1] > longest:
+            start = tokens.shape[1] - model.maximum_length
+            new, cache, later = tokens[:, start:], None, restart(inputs, start, tokens.shape)
+        logits, cache = decode(model, params, new, cache, **later)
+        later = {}
         new = choose(logits[:, -1], rng, temperature)[:, None]  # (B, 1)
         tokens = np.concatenate([tokens, new], axis=1)  # (B, T)
     return tokens
+
+
+def restart(inputs, start, shape):
+    """The inputs of the first call for the tokens from `start` on; those that were added are real."""
+    if inputs.get("padding") is None:
+        return inputs
+    real = np.ones(shape, dtype=bool)  # (B, T)
+    real[:, :np.shape(inputs["padding"])[1]] = inputs["padding"]
+    return {**inputs, "padding": real[:, start:]}
 
 
 def choose(logits, rng, temperature):

@@ -1,6 +1,10 @@
 """One-line errors that say what was given, what was expected, and the nearest valid choice."""
 
+import math
 from difflib import get_close_matches
+from numbers import Integral, Real
+
+LARGEST = 10 ** 9  # of a size: beyond it something else was meant
 
 
 def one_of(what, given, choices):
@@ -12,12 +16,41 @@ def one_of(what, given, choices):
     """
     if isinstance(given, str) and given in choices:
         return choices[given]
-    near = get_close_matches(str(given), [str(choice) for choice in choices], n=1, cutoff=0.4)
+    names = [str(choice) for choice in choices]
+    near = [name for name in names if str(given) and str(given) in name] + get_close_matches(str(given), names, 1, 0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown {what} {given!r}: {hint}choose from {', '.join(map(str, choices))}")
+    raise ValueError(f"unknown {what} {given!r}: {hint}choose from {', '.join(names) or 'none'}")
 
 
 def require(condition, message):
     """Raise ValueError(message) unless the condition holds."""
     if not condition:
         raise ValueError(message)
+
+
+def whole_number(name, value, lowest=1):
+    """`value` as an int; ValueError where it is not a whole number, is below `lowest` or beyond any use.
+
+    >>> whole_number("length", 8.0)
+    Traceback (most recent call last):
+    ValueError: length=8.0: expected a whole number of at least 1
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < lowest:
+        raise ValueError(f"{name}={value!r}: expected a whole number of at least {lowest}")
+    if value > LARGEST:
+        raise ValueError(f"{name}={value!r}: expected a whole number of at least {lowest} and at most {LARGEST}")
+    return int(value)
+
+
+def number(name, value, low=-math.inf, high=math.inf, expected="a finite number"):
+    """`value` as a float in [low, high); ValueError where it is not."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not (low <= value < high) or math.isinf(value):
+        raise ValueError(f"{name}={value!r}: expected {expected}")
+    return float(value)
+
+
+def truth(name, value):
+    """`value` as a bool; ValueError for anything else, as "no" would count as true."""
+    if value not in (True, False):
+        raise ValueError(f"{name}={value!r}: expected True or False")
+    return bool(value)

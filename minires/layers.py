@@ -151,7 +151,7 @@ def layer_norm(x, gain, bias=None, *, epsilon):
     return y if bias is None else y + bias
 
 
-def rms_norm(x, gain, bias=None, *, epsilon):
+def rms_norm(x, gain, *, epsilon):
     """gain x / sqrt(mean x^2 + epsilon) (Zhang & Sennrich 2019, 1910.07467); there is no bias."""
     return rms_scale(x, epsilon) * gain  # (..., D)
 

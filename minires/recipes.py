@@ -1,15 +1,17 @@
 """A model and a recipe that learn each task on a CPU in seconds to a minute: the defaults of the command line."""
 
-from minires.errors import require
+from minires.errors import number, require, whole_number
 from minires.model import BERT, LLAMA, Transformer
 from minires.training.state import Recipe
 
-# RealFormer's toy of the copy task: six layers of width 32, post-norm in the house of BERT.
+POSITIVE = 5e-324  # the smallest positive float
+
+# RealFormer's toy of the copy task: six layers of width 32, post-norm in the house of BERT, hardly any warm-up.
 SMALL_BERT = {**BERT, "layers": 6, "width": 32, "heads": 4, "head": "linear"}
 SMALL_LLAMA = {**LLAMA, "layers": 4, "width": 64, "heads": 4, "kv_heads": 2, "feed_forward": 128, "initial_std": 0.05}
 
 RECIPES = {
-    "copy": (SMALL_BERT, Recipe(steps=300, batch=32, learning_rate=3e-3, warm_up=20, final=1.0)),
+    "copy": (SMALL_BERT, Recipe(steps=300, batch=32, learning_rate=1e-3, warm_up=20, final=1.0)),
     "recall": ({**SMALL_LLAMA, "layers": 3}, Recipe(steps=1500, batch=64, learning_rate=3e-3, warm_up=100)),
     "sort": ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},
              Recipe(steps=600, batch=32, learning_rate=3e-3, warm_up=50)),
@@ -40,9 +42,10 @@ def recipe_for(task, **changes):
     recipe = recipe._replace(warm_up=min(recipe.warm_up, max(1, steps // 10)),
                              evaluate_every=max(1, min(recipe.evaluate_every, steps // 6)))
     recipe = recipe._replace(**changes)
-    for name in ("steps", "batch", "warm_up"):
-        require(isinstance(getattr(recipe, name), int) and getattr(recipe, name) >= 1,
-                f"{name}={getattr(recipe, name)!r}: expected a whole number of at least 1")
-    require(recipe.learning_rate > 0, f"learning_rate={recipe.learning_rate!r}: expected a positive number")
-    require(recipe.seed >= 0, f"seed={recipe.seed}: expected 0 or more")
+    for name in ("steps", "batch", "warm_up", "evaluate_every"):
+        whole_number(name, getattr(recipe, name))
+    whole_number("seed", recipe.seed, lowest=0)
+    number("learning_rate", recipe.learning_rate, POSITIVE, expected="a positive number")
+    number("weight_decay", recipe.weight_decay, 0, expected="a number of at least 0")
+    number("clip", recipe.clip, POSITIVE, expected="a positive number")
     return recipe

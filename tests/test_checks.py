@@ -61,147 +61,116 @@ def refusal(call):
     """The message of the ValueError that minires itself raises, or the failure of the test."""
     with pytest.raises(ValueError) as caught:
         call()
-    message, raised_in = str(caught.value), traceback.extract_tb(caught.tb)[-1].filename
-    assert raised_in.endswith("errors.py"), f"not refused by a check but in {raised_in}: {message}"
+    message, last = str(caught.value), traceback.extract_tb(caught.tb)[-1]
+    assert "minires" in last.filename and last.line.startswith("raise ValueError"), f"not refused by a check: {message}"
     assert message and "\n" not in message and len(message) < 400
     return message
 
 
 # ---- the wording -----------------------------------------------------------------------------------------------------
 
-NAMES = ", ".join(VARIANTS)
-WORDING = [
+SIZE_NAMES = ("vocabulary", "layers", "width", "heads", "kv_heads", "head_width", "feed_forward", "maximum_length")
+WORDING = [  # the call, and what its message must hold: what was given, what was expected, the nearest valid choice
     # description
-    (lambda: describe(kind="decodr"), "unknown kind 'decodr': did you mean 'decoder'? choose from " + ", ".join(KINDS)),
-    (lambda: describe(variant="realformr"),
-     f"unknown variant 'realformr': did you mean 'realformer'? choose from {NAMES}"),
-    (lambda: describe(variant="qqq"), f"unknown variant 'qqq': choose from {NAMES}"),
-    (lambda: describe(positions="rotory"),
-     "unknown positions 'rotory': did you mean 'rotary'? choose from " + ", ".join(POSITIONS)),
-    (lambda: describe(norm="layernorm"), "unknown norm 'layernorm': did you mean 'layer'? choose from layer, rms"),
-    (lambda: describe(placement="pro"),
-     "unknown norm placement 'pro': did you mean 'pre'? choose from post, pre, sandwich, output"),
-    (lambda: describe(activation="gelu_ref"),
-     "unknown activation 'gelu_ref': did you mean 'gelu_erf'? choose from gelu_tanh, gelu_erf, relu, swiglu"),
-    (lambda: describe(head="masked"),
-     "unknown head 'masked': did you mean 'masked_lm'? choose from " + ", ".join(HEADS)),
-    (lambda: describe(width=10), "width=10 is not divisible by heads=4: the nearest width that is is 8"),
-    (lambda: describe(width=3), "width=3 is not divisible by heads=4: the nearest width that is is 4"),
-    (lambda: describe(kv_heads=3), "heads=4 is not divisible by kv_heads=3: expected one of 1, 2, 4"),
-    (lambda: describe(positions="rotary", width=12),
-     "rotary positions turn pairs of channels: head width 3 is odd, expected an even one"),
-    (lambda: describe(positions="rotary", head_width=5),
-     "rotary positions turn pairs of channels: head width 5 is odd, expected an even one"),
-    (lambda: describe(positions="sinusoidal", width=9, heads=3, kv_heads=1),
-     "sinusoidal positions: width=9 is odd, expected even"),
-    (lambda: describe(dropout=1.0), "dropout=1.0: expected a rate in [0, 1)"),
-    (lambda: describe(dropout=-0.1), "dropout=-0.1: expected a rate in [0, 1)"),
-    (lambda: describe(dropout=float("nan")), "dropout=nan: expected a rate in [0, 1)"),
-    (lambda: describe(window=0), "window=0: expected None or whole numbers of at least 1"),
-    (lambda: describe(window=(3, 2.5)), "window=(3, 2.5): expected None or whole numbers of at least 1"),
-    (lambda: describe(window=(3, 2, 1)), "window has 3 entries, expected one per layer (2)"),
-    (lambda: describe(variant="resformer", options={"lambda": 2.0}),
-     "unknown option of resformer 'lambda': did you mean 'lambda_2'? choose from lambda_1, lambda_2"),
-    (lambda: describe(variant="resformer_plus", options={"span": "2.L"}),
-     "unknown span '2.L': did you mean '2..L'? choose from 2..L, 1..L"),
-    (lambda: describe(variant="svformer", options={"anchors": (2,)}),
-     "anchors (2,): layer 1 must own its values, expected 1 among the anchors"),
-    (lambda: describe(variant="resformer_sparse", options={"layers": [1]}),
-     "layers [1]: expected layer numbers from 2 on (layer 1 has nothing to reuse)"),
-    (lambda: describe(variant=Residual(), placement="pre"),
-     "a Residual record of your own takes no placement and no options"),
-    *((lambda name=name, size=size: describe(**{name: size}), f"{name}={size!r}: expected a whole number of at least 1")
-      for name in ("vocabulary", "layers", "width", "heads", "kv_heads", "head_width", "feed_forward", "maximum_length")
-      for size in (0, -3, 2.0, "8", [8])),
-    (lambda: describe().init(rng(), "float16"),
-     "unknown dtype 'float16': did you mean 'float64'? choose from float32, float64"),
-    (lambda: describe().init(rng(), int),
-     "unknown dtype 'int64': did you mean 'float64'? choose from float32, float64"),
+    (lambda: describe(kind="decodr"), "kind", "'decodr'", "did you mean 'decoder'?", ", ".join(KINDS)),
+    (lambda: describe(variant="realformr"), "variant", "'realformr'", "did you mean 'realformer'?", ", ".join(VARIANTS)),
+    (lambda: describe(variant="qqq"), "variant", "'qqq'", ", ".join(VARIANTS)),
+    (lambda: describe(positions="rotory"), "positions", "'rotory'", "did you mean 'rotary'?", ", ".join(POSITIONS)),
+    (lambda: describe(norm="layernorm"), "norm", "'layernorm'", "did you mean 'layer'?", "layer, rms"),
+    (lambda: describe(placement="pro"), "'pro'", "did you mean 'pre'?", "post, pre, sandwich, output"),
+    (lambda: describe(activation="gelu_ref"), "activation", "'gelu_ref'", "did you mean 'gelu_erf'?", "relu, swiglu"),
+    (lambda: describe(head="masked"), "head", "'masked'", "did you mean 'masked_lm'?", ", ".join(HEADS)),
+    (lambda: describe(width=10), "width=10", "heads=4", "nearest", "is 8"),
+    (lambda: describe(width=3), "width=3", "heads=4", "nearest", "is 4"),
+    (lambda: describe(kv_heads=3), "heads=4", "kv_heads=3", "expected one of 1, 2, 4"),
+    (lambda: describe(positions="rotary", width=12), "rotary", "head width 3", "expected an even"),
+    (lambda: describe(positions="rotary", head_width=5), "rotary", "head width 5", "expected an even"),
+    (lambda: describe(positions="sinusoidal", width=9, heads=3, kv_heads=1), "sinusoidal", "width=9", "expected even"),
+    (lambda: describe(dropout=1.0), "dropout=1.0", "expected", "[0, 1)"),
+    (lambda: describe(dropout=-0.1), "dropout=-0.1", "expected", "[0, 1)"),
+    (lambda: describe(dropout=float("nan")), "dropout=nan", "expected", "[0, 1)"),
+    (lambda: describe(window=0), "window", "0", "expected", "at least 1"),
+    (lambda: describe(window=(3, 2.5)), "window", "2.5", "expected", "at least 1"),
+    (lambda: describe(window=(3, 2, 1)), "window", "3", "expected one per layer", "2"),
+    (lambda: describe(variant="resformer", options={"lambda": 2.0}), "option", "resformer", "'lambda'", "lambda_1, lambda_2"),
+    (lambda: describe(variant="vanilla", options={"x": 1}), "option", "vanilla", "'x'", "none"),
+    (lambda: describe(variant="resformer_plus", options={"span": "2.L"}), "span", "'2.L'", "did you mean '2..L'?"),
+    (lambda: describe(variant="svformer", options={"anchors": (2,)}), "anchors", "2", "expected 1 among"),
+    (lambda: describe(variant="resformer_sparse", options={"layers": [1]}), "layers", "[1]", "expected", "from 2 on"),
+    (lambda: describe(variant=Residual(), placement="pre"), "Residual record of your own", "no placement"),
+    *((lambda name=name, size=size: describe(**{name: size}), name, repr(size), "expected a whole number", "at least 1")
+      for name in SIZE_NAMES for size in (0, -3, 2.0, "8", [8])),
+    (lambda: describe().init(rng(), "float16"), "dtype", "'float16'", "float32, float64"),
+    (lambda: describe().init(rng(), int), "dtype", "int64", "float32, float64"),
     # ids
-    (lambda: run([[7, 1]]), "tokens: id 7 is out of range, expected 0 to 6"),
-    (lambda: run([[-1, 1]]), "tokens: id -1 is out of range, expected 0 to 6"),
-    (lambda: run([[1.0, 2.0]]), "tokens are float64, expected whole numbers"),
-    (lambda: run([[True, False]]), "tokens are bool, expected whole numbers"),
-    (lambda: run([["a", "b"]]), "tokens are <U1, expected whole numbers"),
-    (lambda: run([1, 2, 3]), "tokens have shape (3,), expected (batch, time), both at least 1"),
-    (lambda: run("abc"), "tokens have shape (), expected (batch, time), both at least 1"),
-    (lambda: run(None), "tokens have shape (), expected (batch, time), both at least 1"),
-    (lambda: run(np.zeros((2, 0), int)), "tokens have shape (2, 0), expected (batch, time), both at least 1"),
-    (lambda: run(np.zeros((0, 3), int)), "tokens have shape (0, 3), expected (batch, time), both at least 1"),
-    (lambda: run(np.zeros((1, 7), int)), "tokens: 7 are longer than the 6 learned positions (maximum_length)"),
-    (lambda: run_cached(np.zeros((2, 4), int)), "tokens: 7 are longer than the 6 learned positions (maximum_length)"),
-    (lambda: run_pair(), "an encoder_decoder needs source=, the ids that its encoder reads"),
-    (lambda: run_pair(source=SOURCE[:1]), "source has 1 sequences, tokens have 2"),
-    (lambda: run_pair(source=SOURCE + 1), "source: id 7 is out of range, expected 0 to 6"),
-    (lambda: run_pair(source=np.zeros((2, 7), int)),
-     "source: 7 are longer than the 6 learned positions (maximum_length)"),
-    (lambda: run(segments=TOKENS), "this model has no segments: describe it with segments=2 (or more)"),
-    (lambda: run(changes={"segments": 2}, segments=TOKENS), "segments: id 3 is out of range, expected 0 to 1"),
-    (lambda: run(changes={"segments": 9}, segments=TOKENS[:, :2]), "segments have shape (2, 2), expected (2, 3)"),
+    (lambda: run([[7, 1]]), "tokens", "7", "out of range", "expected 0 to 6"),
+    (lambda: run([[-1, 1]]), "tokens", "-1", "out of range", "expected 0 to 6"),
+    (lambda: run([[1.0, 2.0]]), "tokens", "float64", "expected whole numbers"),
+    (lambda: run([[True, False]]), "tokens", "bool", "expected whole numbers"),
+    (lambda: run([["a", "b"]]), "tokens", "<U1", "expected whole numbers"),
+    (lambda: run([[10 ** 30]]), "tokens", "expected"),
+    (lambda: run([1, 2, 3]), "tokens", "(3,)", "expected (batch, time)"),
+    (lambda: run("abc"), "tokens", "()", "expected (batch, time)"),
+    (lambda: run(None), "tokens", "()", "expected (batch, time)"),
+    (lambda: run(np.zeros((2, 0), int)), "tokens", "(2, 0)", "expected (batch, time)", "at least 1"),
+    (lambda: run(np.zeros((0, 3), int)), "tokens", "(0, 3)", "expected (batch, time)", "at least 1"),
+    (lambda: run(np.zeros((1, 7), int)), "tokens", "7", "6 learned positions", "maximum_length"),
+    (lambda: run_cached(np.zeros((2, 4), int)), "tokens", "7", "6 learned positions", "maximum_length"),
+    (lambda: run_pair(), "encoder_decoder", "needs source="),
+    (lambda: run_pair(source=SOURCE[:1]), "source has 1", "tokens have 2"),
+    (lambda: run_pair(source=SOURCE + 1), "source", "7", "out of range", "expected 0 to 6"),
+    (lambda: run_pair(source=np.zeros((2, 7), int)), "source", "7", "6 learned positions", "maximum_length"),
+    (lambda: run(segments=TOKENS), "segments", "segments=2"),
+    (lambda: run(changes={"segments": 2}, segments=TOKENS), "segments", "3", "out of range", "expected 0 to 1"),
+    (lambda: run(changes={"segments": 9}, segments=TOKENS[:, :2]), "segments", "(2, 2)", "expected (2, 3)"),
     # masks
-    (lambda: run(padding=np.ones((2, 3))), "padding is float64, expected booleans, True at real tokens"),
-    (lambda: run(padding=np.ones((3, 2), bool)), "padding has shape (3, 2), expected (2, 3)"),
-    (lambda: run(padding=True), "padding has shape (), expected (2, 3)"),
-    (lambda: run_cached(TOKENS[:, :1], padding=np.ones((2, 1), bool)), "padding has shape (2, 1), expected (2, 4)"),
-    (lambda: run_pair(source=SOURCE, source_padding=np.ones((2, 3), bool)),
-     "source_padding has shape (2, 3), expected (2, 4)"),
-    (lambda: run(mask=np.zeros((3, 4))),
-     "mask has shape (3, 4), expected one that broadcasts to (2, 4, 3, 3) (batch, heads, queries, keys)"),
-    (lambda: run(mask=np.zeros((2, 3, 3))),
-     "mask has shape (2, 3, 3), expected one that broadcasts to (2, 4, 3, 3) (batch, heads, queries, keys)"),
-    (lambda: run(mask=np.zeros((3, 3), bool)),
-     "mask is bool, expected floats to add to the scores (minires.additive(visible) makes them)"),
-    (lambda: run(mask=np.full((3, 3), np.nan)), "mask has NaN or +inf entries"),
-    (lambda: run(mask=np.full((3, 3), np.inf)), "mask has NaN or +inf entries"),
-    (lambda: run(mask=[None, None, None]), "mask is a list of 3, expected one per layer (2)"),
-    (lambda: run(bias=[None, None]), "bias is a list of 2, expected one per layer (2)"),
-    (lambda: run(bias=np.zeros((2, 3, 3))),
-     "bias has shape (2, 3, 3), expected one that broadcasts to (2, 4, 3, 3) (batch, heads, queries, keys)"),
+    (lambda: run(padding=np.ones((2, 3))), "padding", "float64", "expected booleans"),
+    (lambda: run(padding=np.ones((3, 2), bool)), "padding", "(3, 2)", "expected (2, 3)"),
+    (lambda: run(padding=True), "padding", "()", "expected (2, 3)"),
+    (lambda: run_cached(TOKENS[:, :1], padding=np.ones((2, 1), bool)), "padding", "(2, 1)", "expected (2, 4)"),
+    (lambda: run_pair(source=SOURCE, source_padding=np.ones((2, 3), bool)), "source_padding", "(2, 3)", "(2, 4)"),
+    (lambda: run(mask=np.zeros((3, 4))), "mask", "(3, 4)", "expected one that broadcasts to (2, 4, 3, 3)"),
+    (lambda: run(mask=np.zeros((2, 3, 3))), "mask", "(2, 3, 3)", "expected one that broadcasts to (2, 4, 3, 3)"),
+    (lambda: run(mask=np.zeros((3, 3), bool)), "mask", "bool", "expected floats", "minires.additive"),
+    (lambda: run(mask=np.full((3, 3), np.nan)), "mask", "NaN"),
+    (lambda: run(mask=np.full((3, 3), np.inf)), "mask", "+inf"),
+    (lambda: run(mask=[None, None, None]), "mask", "3", "expected one per layer", "2"),
+    (lambda: run(bias=[None, None]), "bias", "list", "expected"),
+    (lambda: run(bias=np.zeros((2, 3, 3))), "bias", "(2, 3, 3)", "expected one that broadcasts to (2, 4, 3, 3)"),
     # names
-    (lambda: run(source=SOURCE),
-     "source has no use in a model of kind decoder: it takes bias, mask, padding, rng, segments"),
-    (lambda: run(paddign=None),
-     "paddign has no use in a model of kind decoder: it takes bias, mask, padding, rng, segments"),
-    (lambda: run_pair(memory=SOURCE), "memory has no use in a model of kind encoder_decoder: "
-                                      "it takes bias, mask, padding, rng, segments, source, source_padding"),
+    (lambda: run(source=SOURCE), "source", "decoder", "bias, mask, padding, rng, segments"),
+    (lambda: run(paddign=None), "paddign", "decoder", "bias, mask, padding, rng, segments"),
+    (lambda: run_pair(memory=SOURCE), "memory", "encoder_decoder", "segments, source, source_padding"),
     # parameters
-    (lambda: run_with("layers.1.attention.W_q", None),
-     "parameter layers.1.attention.W_q is missing: these parameters are of another model"),
-    (lambda: run_with("layers.1.attention.W_z", np.zeros((8, 8))),
-     "parameter layers.1.attention.W_z is unknown: these parameters are of another model"),
-    (lambda: run_with("layers.0.attention.W_k", np.zeros((8, 8))),
-     "parameter layers.0.attention.W_k has shape (8, 8), expected (8, 4)"),
+    (lambda: run_with("layers.1.attention.W_q", None), "layers.1.attention.W_q", "missing"),
+    (lambda: run_with("layers.1.attention.W_z", np.zeros((8, 8))), "layers.1.attention.W_z", "unknown"),
+    (lambda: run_with("layers.0.attention.W_k", np.zeros((8, 8))), "layers.0.attention.W_k", "(8, 8)", "expected (8, 4)"),
     (lambda: run_with("layers.0.attention.W_q", np.zeros((8, 8), "float32")),
-     "mixed dtypes: parameter layers.0.attention.W_q is float32, embedding.W_token is float64; expected one dtype"),
-    (lambda: run_with("head.b", np.array([0, np.nan, 0, np.inf, 0, -np.inf, 0])),
-     "parameter head.b has 3 non-finite entries"),
-    (lambda: describe().apply(None, TOKENS),
-     "parameter embedding.W_token is missing: these parameters are of another model"),
+     "layers.0.attention.W_q", "float32", "float64", "expected one dtype"),
+    (lambda: run_with("head.b", np.array([0, np.nan, 0, np.inf, 0, -np.inf, 0])), "head.b", "3"),
+    (lambda: describe().apply(None, TOKENS), "embedding.W_token", "missing"),
     # decoding
-    (lambda: decode(describe(kind="encoder"), {}, TOKENS),
-     "a bidirectional encoder cannot decode step by step: expected a decoder"),
-    (lambda: continue_(temperature=0), "temperature=0: expected a positive number"),
-    (lambda: continue_(temperature=-1.5), "temperature=-1.5: expected a positive number"),
-    (lambda: continue_([[1, 9]]), "tokens: id 9 is out of range, expected 0 to 6"),
+    (lambda: decode(describe(kind="encoder"), {}, TOKENS), "encoder", "cannot decode", "expected a decoder"),
+    (lambda: continue_(temperature=0), "temperature=0", "expected a positive number"),
+    (lambda: continue_(temperature=-1.5), "temperature=-1.5", "expected a positive number"),
+    (lambda: continue_([[1, 9]]), "tokens", "9", "out of range", "expected 0 to 6"),
     # the two functions that raise
-    (lambda: one_of("norm", "layr", {"layer": 1, "rms": 2}),
-     "unknown norm 'layr': did you mean 'layer'? choose from layer, rms"),
-    (lambda: one_of("size", 4, {3: "a", 5: "b"}), "unknown size 4: choose from 3, 5"),
-    (lambda: one_of("name", "two\nlines", {"two": 1}),
-     "unknown name 'two\\nlines': did you mean 'two'? choose from two"),
+    (lambda: one_of("norm", "layr", {"layer": 1, "rms": 2}), "norm", "'layr'", "did you mean 'layer'?", "layer, rms"),
+    (lambda: one_of("norm", ["rms"], {"layer": 1, "rms": 2}), "norm", "['rms']", "layer, rms"),
+    (lambda: one_of("name", "two\nlines", {"two": 1}), "name", "'two\\nlines'", "did you mean 'two'?"),
     (lambda: require(False, "a is 3, expected 4"), "a is 3, expected 4"),
 ]
 
 
-@pytest.mark.parametrize("call, message", WORDING, ids=[message[:60] for _, message in WORDING])
-def test_an_error_says_what_was_given_what_was_expected_and_the_nearest_choice(call, message):
-    assert refusal(call) == message
+@pytest.mark.parametrize("row", WORDING, ids=[" ".join(row[1:])[:60] for row in WORDING])
+def test_an_error_says_what_was_given_what_was_expected_and_the_nearest_choice(row):
+    call, *parts = row
+    message = refusal(call)
+    assert [part for part in parts if part not in message] == [], message
 
 
-def test_every_check_of_the_library_is_worded_above():
-    """As many different beginnings as there are checks: a new one needs a row."""
-    beginnings = {message.split(":")[0].split("=")[0] for _, message in WORDING}
-    assert len(beginnings) >= 40
+def test_what_is_true_passes_and_a_known_name_gives_its_value():
+    assert require(True, "never said") is None and one_of("norm", "rms", {"layer": 1, "rms": 2}) == 2
 
 
 # ---- what a new user may try -----------------------------------------------------------------------------------------
@@ -219,8 +188,8 @@ HOSTILE = [  # what is wrong, a word that the message must hold, the call
     *((f"global_tokens is {value!r}", "global_tokens", lambda value=value: describe(window=2, global_tokens=value))
       for value in (-1, 1.5, "3", None)),
     *((f"options of {variant} are {options!r}", word, lambda variant=variant, options=options: describe(
-        variant=variant, options=options)) for variant, word, options in (
-            ("vanilla", "none", {"x": 1}), ("resformer", "options", 3), ("resformer", "lambda_1", {"lambda_1": "half"}),
+        variant=variant, options=options).init(rng())) for variant, word, options in (
+            ("resformer", "options", 3), ("resformer", "lambda_1", {"lambda_1": "half"}),
             ("resformer", "lambda_1", {"lambda_1": float("nan")}), ("resformer", "lambda_1", {"lambda_1": None}),
             ("resformer_learnable", "lambda_1", {"lambda_1": "half"}),
             ("resformer_learnable", "lambda_1", {"lambda_1": [0.5, 1.0]}),

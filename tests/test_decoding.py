@@ -71,7 +71,7 @@ def test_bytes_per_token_leave_out_the_encoders_keys_and_values():
 def test_an_encoder_decoder_keeps_the_encoders_keys_and_values_as_they_are():
     model, params = build(kind="encoder_decoder")
     _, cache = decode(model, params, TOKENS, source=SOURCE, source_padding=REAL)
-    logits, longer = decode(model, params, TOKENS[:, :2], cache, source_padding=REAL)
+    logits, longer = decode(model, params, TOKENS[:, :2], cache)
     for old, new in zip(cache.layers, longer.layers):
         assert all(new["cross_attention"][name] is array for name, array in old["cross_attention"].items())
     full = model.apply(params, np.concatenate([TOKENS, TOKENS[:, :2]], axis=1), source=SOURCE, source_padding=REAL)[0]
@@ -116,6 +116,30 @@ def test_beyond_the_learned_positions_the_last_tokens_are_read_anew():
 def test_rotary_positions_have_no_end():
     model, params = build("pre_norm", **{**LLAMA, "maximum_length": 4})
     assert_array_equal(generate(model, params, TOKENS, 6), continue_literally(model, params, TOKENS, 6))
+
+
+@pytest.mark.parametrize("limit", [6, 4], ids=["within the positions", "beyond them"])
+def test_a_padded_prompt_is_continued_whatever_stands_in_the_padding(limit):
+    model, params = build("pre_norm", **{**LLAMA, "positions": "none" if limit == 6 else "learned", "maximum_length": limit})
+    real = np.array([[False, True, True], [True, True, True]])
+    tokens = generate(model, params, TOKENS, 3, padding=real)
+    other = np.where(real, TOKENS, (TOKENS + 1) % model.vocabulary)
+    assert_array_equal(generate(model, params, other, 3, padding=real)[:, 3:], tokens[:, 3:])
+    if limit == 6:
+        assert_array_equal(generate(model, params, TOKENS[:1, 1:], 3)[:, 2:], tokens[:1, 3:])
+
+
+def test_the_cache_keeps_the_padding_of_the_first_tokens():
+    model, params = build("realformer")
+    real = np.array([[True, True, False], [True, True, True]])
+    _, cache = decode(model, params, TOKENS, padding=real)
+    logits, longer = decode(model, params, TOKENS[:, :2], cache)
+    whole = np.concatenate([real, np.ones((2, 2), dtype=bool)], axis=1)
+    full = model.apply(params, np.concatenate([TOKENS, TOKENS[:, :2]], axis=1), padding=whole)[0]
+    np.testing.assert_allclose(logits, full[:, 3:], rtol=0, atol=1e-12)
+    assert_array_equal(longer.padding, whole)
+    given, _ = decode(model, params, TOKENS[:, :2], cache, padding=whole & (np.arange(5) != 1))
+    assert abs(given - logits).max() > 1e-3
 
 
 @pytest.mark.parametrize("padding", [{}, {"source_padding": REAL}], ids=["whole", "padded"])

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minires import VARIANTS, flatten
 from minires.checks import KINDS, check_inputs, check_parameters
-from minires.gradients import (BLIND, TOLERANCE, central_differences, check_gradients, check_variant, directional, loss,
+from minires.gradients import (FLOOR, TOLERANCE, central_differences, check_gradients, check_variant, directional, loss,
                                random_parameters, tiny_example, tiny_model, value_and_gradient)
 from minires.layers import cross_entropy
 
@@ -52,6 +52,11 @@ def test_a_parameter_without_a_use_gets_zeros_of_its_shape_and_dtype(dtype):
     _, gradient = value_and_gradient(lambda p: np.sum(p["used"] ** 2), params)
     assert_array_equal(gradient["unused"], np.zeros((2, 4)))
     assert gradient["unused"].dtype == gradient["used"].dtype == dtype
+
+
+def test_a_function_of_no_parameter_has_gradient_zero():
+    value, gradient = value_and_gradient(lambda p: 3.0, PARAMS)
+    assert value == 3.0 and not any(np.any(g) for g in gradient.values())
 
 
 def test_a_parameter_used_many_times_gets_the_sum_of_its_gradients():
@@ -148,7 +153,7 @@ def test_a_gradient_that_is_zero_by_an_identity_is_measured_against_the_largest(
     blind = lambda p: polynomial(p) + np.sum((p["b_k"] + 1 / 3) - p["b_k"])
     rows = {row.parameter: row for row in check_gradients(blind, {**PARAMS, "b_k": np.array([2.0, 0.1])},
                                                           np.random.default_rng(0))}
-    assert rows["b_k"].reverse < 1e-10 and rows["b_k"].forward < 1e-10 and BLIND < 1e-3
+    assert rows["b_k"].reverse < 1e-10 and rows["b_k"].forward < 1e-10 and FLOOR <= 1e-3
 
 
 # ---- the tiny models -------------------------------------------------------------------------------------------------

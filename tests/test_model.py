@@ -15,7 +15,7 @@ from minires.activations import ACTIVATIONS
 from minires.checks import HEADS, KINDS, POSITIONS
 from minires.gradients import loss, random_parameters, tiny_example, tiny_model, value_and_gradient
 from minires.layers import NORMS
-from minires.model import forward
+from minires.forward import forward
 from minires.parameters import tree_map
 from minires.residual.hidden.norm_placement import PLACEMENTS
 
@@ -180,9 +180,17 @@ def test_segments_add_their_row_and_segment_zero_is_the_default():
 def test_each_kind_has_its_own_head_unless_another_is_named():
     assert {kind: Transformer(kind=kind, **SIZES).head_ for kind in KINDS} == {
         "encoder": "masked_lm", "decoder": "linear", "encoder_decoder": "linear"}
-    for kind, head in itertools.product(KINDS, HEADS):
-        model, params = build(kind=kind, head=head)
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("head", HEADS)
+def test_every_kind_may_have_every_head(head, biases):
+    for kind in KINDS:
+        model = Transformer(kind=kind, head=head, biases=biases, **SIZES)
+        params = model.init(np.random.default_rng(0))
         assert model.head_ == head and model.apply(params, TOKENS, **inputs_of(kind))[0].shape == (2, 5, 7)
+        _, gradient = value_and_gradient(lambda p: np.sum(model.apply(p, TOKENS, **inputs_of(kind))[0] ** 2), params)
+        assert set(gradient) == set(flatten(params))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -261,6 +269,16 @@ def test_an_encoder_decoder_reads_a_source_of_another_length():
     assert list(decoder) == ["input", "attention", "cross_attention", "feed_forward", "output", "final"]
 
 
+def test_an_encoder_sees_both_directions_and_a_decoder_only_what_was_before():
+    everything, before = np.ones((3, 3), bool), np.tril(np.ones((5, 5), bool))
+    for positions in POSITIONS:
+        model, params = build(kind="encoder_decoder", positions=positions)
+        trace = model.apply(params, TOKENS, source=SOURCE)[1]
+        for encoder, decoder in zip(trace["encoder"], trace["decoder"]):
+            assert_array_equal(encoder["attention"]["probabilities"] > 0, np.broadcast_to(everything, (2, 4, 3, 3)))
+            assert_array_equal(decoder["attention"]["probabilities"] > 0, np.broadcast_to(before, (2, 4, 5, 5)))
+
+
 def test_an_encoder_decoder_sees_all_of_the_source_and_nothing_of_its_padding():
     model, params = build(kind="encoder_decoder")
     logits = model.apply(params, TOKENS, source=SOURCE, source_padding=REAL)[0]
@@ -309,3 +327,15 @@ def test_dropout_acts_on_the_embedding_the_probabilities_and_each_output_and_not
     sums = np.stack([0 * doubled[0], doubled[0], doubled[1], doubled[0] + doubled[1]])
     nearest = np.argmin(abs(sums - added), axis=0)
     assert np.max(np.min(abs(sums - added), axis=0)) < 1e-13 and set(nearest.ravel()) == {0, 1, 2, 3}
+
+
+def test_dropout_acts_on_the_probabilities():
+    """The first token of a decoder sees itself only: it gets nothing of its value or, at rate 1/2, twice."""
+    model, params = build("pre_norm", "decoder", dropout=0.5)
+    _, trace = model.apply(params, TOKENS, rng=np.random.default_rng(0))
+    twice = set()
+    for layer, b, h in itertools.product(trace, range(2), range(4)):
+        own, value = layer["attention"]["heads"][b, h, 0], layer["attention"]["value_heads"][b, h // 2, 0]
+        twice.add(bool(own.any()))
+        assert_allclose(own, 2 * value if own.any() else 0 * value, rtol=1e-15)
+    assert twice == {True, False}

@@ -41,6 +41,11 @@ def test_the_parameters_of_every_model_survive_flattening(variant, kind):
     assert same(unflatten(flatten(params)), params)
 
 
+def test_a_level_of_more_than_ten_entries_stays_a_list_in_its_order():
+    many = {"layers": [{"W": np.array(float(i))} for i in range(12)]}
+    assert same(unflatten(flatten(many)), many) and list(flatten(many))[-2:] == ["layers.10.W", "layers.11.W"]
+
+
 def test_a_flat_dict_is_its_own_flattening_and_a_tuple_counts_as_a_list():
     flat = {"a": 1.0, "b": 2.0}
     assert flatten(flat) == flat and unflatten(flat) == flat

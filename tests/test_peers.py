@@ -13,7 +13,7 @@ from minires.attention import group_product
 from minires.gradients import random_parameters, value_and_gradient
 from minires.layers import cross_entropy, layer_norm, rms_norm, softmax
 from minires.masks import additive
-from minires.model import forward
+from minires.forward import forward
 
 torch = pytest.importorskip("torch", reason="PyTorch is a peer to compare with: pip install minires[peers]")
 F = torch.nn.functional

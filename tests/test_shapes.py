@@ -22,9 +22,10 @@ from minires.gradients import loss, random_parameters, tiny_example, value_and_g
 
 ROOT = Path(minires.__file__).parent
 FILES = [ROOT / f"{name}.py" for name in ("layers", "activations", "masks", "positions", "attention", "transformer",
-                                          "model", "decoding")] + sorted((ROOT / "residual").rglob("*.py"))
-# functions that serve several axes: their letters are those of their arguments, as their docstrings say
-OWN_LETTERS = {"linear": {"x": "(..., D)", "W": "(D, F)"}, "rotate": {"x": "(B, H, T, K)"},
+                                          "forward", "decoding")] + sorted((ROOT / "residual").rglob("*.py"))
+# in these calls some letters have the sizes of the arguments: where T and S are known, or where any axes are served
+OWN_LETTERS = {"forward": {"tokens": "(B, T)", "source": "(B, S)"}, "attention": {"x": "(B, T, D)"},
+               "linear": {"x": "(..., D)", "W": "(D, F)"}, "rotate": {"x": "(B, H, T, K)"},
                "group_product": {"x": "(B, H, T, S)", "y": "(B, G, S, K)"}}
 GROWING = {"generate"}  # its tokens get longer in a loop: a letter has many sizes in one call
 
@@ -162,6 +163,8 @@ def run_decoding():
                 _, cache = decode(model, params, tokens, cache)
     model, params = build("vanilla", "decoder")
     generate(model, params, TOKENS, 3, np.random.default_rng(0))
+    model, params = build("vanilla", "decoder", maximum_length=TOKENS.shape[1] + 1)
+    generate(model, params, TOKENS, 3, padding=np.ones(TOKENS.shape, dtype=bool))
 
 
 RUNS = {"variants": run_variants, "other settings": run_others, "decoding": run_decoding}

@@ -21,17 +21,15 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Each place imports only from those before it. Packages count as one place.
 CORE = ["_version", "errors", "parameters", "layers", "activations", "positions", "masks", "attention", "transformer",
-        "residual", "initial", "checks", "model", "decoding", "gradients"]
+        "residual", "initial", "checks", "forward", "model", "decoding", "gradients"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "commands",
                 "cli", "__main__", "minires"]
-DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "attention.py", "transformer.py", "model.py"] + [
+DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "attention.py", "transformer.py", "forward.py"] + [
     name for name in NAMES if name.startswith("residual/") and name != "residual/__init__.py"]
 
 FILE, VARIANT, FUNCTION = 150, 60, 25  # lines: of a file; of code in a variant's file; of a function without docstring
 LONGER = {  # file -> (lines, why they stay together)
     "layers.py": (180, "a fused operation has its derivatives right under it"),
-    "model.py": (190, "the table of the description's fields and what runs them are read together"),
-    "checks.py": (200, "every sentence that refuses an input, in one place"),
     "gradients.py": (160, "the gradient, the tiny model of each variant and the check that reads both"),
     "analysis.py": (310, "every metric of the papers; each is a function of a few lines with its equation"),
     "figures.py": (300, "every picture, so that a variant looks the same in all of them"),

@@ -1,7 +1,8 @@
 """Check every gradient of a variant's tiny model against central differences.
 
 Autograd in reverse mode at every parameter coordinate, and in forward mode along a random direction per parameter;
-errors are relative to the parameter's largest gradient. Exit code 1 if one is above 1e-7.
+errors are relative to the parameter's largest gradient (at least a thousandth of the model's).
+Exit code 1 if one is above 1e-7.
 """
 
 from minires.errors import one_of

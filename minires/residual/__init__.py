@@ -77,6 +77,7 @@ def residual(name, placement=None, options=None):
         return name
     variant = one_of("variant", name, VARIANTS)
     base = one_of("norm placement", placement or variant.placement, PLACEMENTS)
+    require(isinstance(options or {}, dict), f"options={options!r}: expected a dict")
     known = inspect.signature(variant.fields).parameters
     for option in options or {}:
         one_of(f"option of {name}", option, known)

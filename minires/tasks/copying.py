@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from minires.errors import require
-from minires.tasks.task import Batch, Task, plain_symbols, uniform_guess, whole_number
+from minires.errors import require, whole_number
+from minires.tasks.task import Batch, Task, plain_symbols, uniform_guess
 
 
 def copy_batch(rng, size, alphabet, copied, masked):

@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from minires.tasks.task import Batch, Task, uniform_guess, whole_number
+from minires.errors import whole_number
+from minires.tasks.task import Batch, Task, uniform_guess
 
 
 def recall_batch(rng, size, pairs, keys, values):

@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from minires.tasks.task import Batch, Task, plain_symbols, uniform_guess, whole_number
+from minires.errors import whole_number
+from minires.tasks.task import Batch, Task, plain_symbols, uniform_guess
 
 
 def ascending(source):

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -41,17 +40,6 @@ def uniform_guess(answers):
     {'loss': 1.3862943611198906, 'accuracy': 0.25}
     """
     return {"loss": math.log(answers), "accuracy": 1 / answers}
-
-
-def whole_number(name, value, lowest):
-    """`value` as an int; ValueError where it is not a whole number or is below `lowest`.
-
-    >>> whole_number("length", np.int64(8), lowest=1)
-    8
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < lowest:
-        raise ValueError(f"{name} is {value!r}: expected a whole number, {lowest} or more")
-    return int(value)
 
 
 def plain_symbols(count):

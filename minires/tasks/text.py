@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from minires.tasks.task import Batch, Task, encode, uniform_guess, whole_number
+from minires.errors import whole_number
+from minires.tasks.task import Batch, Task, encode, uniform_guess
 
 
 def read_text(path=None):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from transcriptions import (Paper, anchored, dense, difference, learnable, plus, running_mean, running_sum,
-                            running_sum_with_bias, sharpened, sparse, weighted)
+                            running_sum_with_bias, sharpened, sparse, weighted, without_bias)
 
 from minires import BERT, LLAMA, Transformer, flatten, unflatten
 from minires.gradients import random_parameters, tiny_example
@@ -29,8 +29,12 @@ CASES = {
     "output_norm": Case("output_norm", "output", Paper()),
     "realformer": Case("realformer", "post", Paper(score=running_sum)),
     "realformer carry_bias": Case(
-        "realformer", "post", Paper(score=running_sum_with_bias), {"carry_bias": True}),
+        "realformer", "post", Paper(score=running_sum_with_bias, logit=without_bias(Paper().logit)),
+        {"carry_bias": True}),
     "realformer_mean": Case("realformer_mean", "post", Paper(score=running_sum, logit=running_mean)),
+    "realformer_mean carry_bias": Case(
+        "realformer_mean", "post", Paper(score=running_sum_with_bias, logit=without_bias(running_mean)),
+        {"carry_bias": True}),
     "temperature": Case("temperature", "post", Paper(logit=sharpened)),
     "resformer": Case("resformer", "pre", Paper(value=IDENTITY)),
     "resformer weights": Case(
@@ -69,6 +73,7 @@ VARIANT_CASES = [name for name, case in CASES.items() if not case.options]  # ea
 # No two sizes alike, 1 < G < H, several pairs of channels for the rotation, width not heads times head width.
 SIZES = {"vocabulary": 11, "layers": 4, "width": 10, "heads": 6, "kv_heads": 3, "head_width": 4, "feed_forward": 7,
          "maximum_length": 9}
+GROUP_OF = [0, 0, 1, 1, 2, 2]  # the key/value head that each query head reads, h // r
 
 
 def house_of(case):
@@ -107,6 +112,18 @@ def same_weights(model, params, rng):
     return unflatten({name: given.get(name, array) for name, array in flatten(random_parameters(model, rng)).items()})
 
 
+def with_own(params, **own):
+    """The parameters with lambda_1=, lambda_2= or lambda_= given per layer 2 .. L, and s=, theta= of the stack."""
+    flat = flatten(params)
+    for path in flat:
+        name = path.split(".")[-1]
+        if name in own:
+            shared = ".shared." in "." + path
+            n = None if shared else int(path.split("layers.")[1].split(".")[0]) + 1
+            flat[path] = np.array(own[name] if shared else own[name][n - 2], dtype=float)
+    return unflatten(flat)
+
+
 def example(model, rng, B=2, T=5, S=3):
     """Random inputs: an encoder's are padded in the last row, an encoder_decoder's source (B, S) is padded too."""
     return tiny_example(model, rng, B, T, S).inputs
@@ -128,10 +145,21 @@ def named_arrays(trace):
     return found
 
 
+def attentions(trace):
+    """The self-attention records of a stack; layer n is entry n - 1."""
+    return [layer["attention"] for layer in trace]
+
+
 def chains(trace):
     """Each chain of attention records, layers in order: "stack attention", "decoder cross_attention", ..."""
     return {f"{stack} {sublayer}": [layer[sublayer] for layer in layers] for stack, layers in stacks(trace).items()
             for sublayer in ("attention", "cross_attention") if sublayer in layers[0]}
+
+
+def per_head(values):
+    """(B, S, G K) -> (B, H, S, K): what each query head reads."""
+    K = SIZES["head_width"]
+    return np.stack([values[:, :, g * K: (g + 1) * K] for g in GROUP_OF], axis=1)
 
 
 def assert_close(actual, expected, tolerance=1e-12, what=""):

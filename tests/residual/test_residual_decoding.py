@@ -8,7 +8,7 @@ from residual_cases import (CASES, SIZES, VARIANT_CASES, assert_close, assert_sa
                             model_and_parameters, model_of)
 
 from minires import Transformer, decode, flatten
-from minires.model import forward
+from minires.forward import forward
 
 KINDS = ("decoder", "encoder_decoder")
 LENGTH = 7
@@ -25,13 +25,12 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 def stepwise(model, params, inputs, steps):
     """Logits of all tokens, decoded in steps of these sizes, and the last cache."""
-    tokens, outputs, cache, done, rest = inputs["tokens"], [], None, 0, dict(inputs)
+    rest = dict(inputs)
+    tokens, outputs, cache, done = rest.pop("tokens"), [], None, 0
     for size in steps:
-        rest["tokens"] = tokens[:, done: done + size]
-        logits, cache = decode(model, params, cache=cache, **rest)
-        rest.pop("source", None)
+        logits, cache = decode(model, params, tokens[:, done: done + size], cache, **rest)
         outputs.append(logits)
-        done += size
+        done, rest = done + size, {}  # source and paddings belong to the first call
     return np.concatenate(outputs, axis=1), cache
 
 
@@ -66,6 +65,22 @@ def test_decoding_equals_the_full_forward_pass_in_all_settings(kind, name, setti
     compare(*model_and_parameters(name, rng, kind, **SETTINGS[setting]), rng, (3, 1, 2, 1))
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_decoding_equals_the_full_forward_pass_after_a_padded_prompt(name):
+    rng = np.random.default_rng(37)
+    model, params = model_and_parameters(name, rng)
+    tokens = rng.integers(0, 11, (2, LENGTH))
+    real = np.array([[True] * 4, [False, True, True, False]])
+    all_real = np.concatenate([real, np.ones((2, LENGTH - 4), dtype=bool)], axis=1)
+    expected, _ = model.apply(params, tokens, padding=all_real)
+    prompt, cache = decode(model, params, tokens[:, :4], padding=real)
+    outputs = [prompt]
+    for t in range(4, LENGTH):
+        logits, cache = decode(model, params, tokens[:, t: t + 1], cache)
+        outputs.append(logits)
+    assert_close(np.concatenate(outputs, axis=1), expected)
+
+
 @pytest.mark.parametrize("name", ["realformer", "realformer carry_bias", "realformer_mean", "resformer_learnable"])
 def test_decoding_equals_the_full_forward_pass_under_a_soft_bias(name):
     rng = np.random.default_rng(32)
@@ -83,14 +98,12 @@ def test_decoding_equals_the_full_forward_pass_under_a_soft_bias(name):
 def test_an_old_cache_stays_valid_so_that_a_beam_may_branch_from_it(name, kind):
     rng = np.random.default_rng(33)
     model, params = model_and_parameters(name, rng, kind)
-    inputs = example(model, rng, T=4)
-    _, old = decode(model, params, **inputs)
-    inputs.pop("source", None)
+    _, old = decode(model, params, **example(model, rng, T=4))
     kept = copy.deepcopy(flatten(old.layers))
     here, there = (rng.integers(0, 11, (2, 2)) for _ in range(2))
-    first, longer = decode(model, params, **{**inputs, "tokens": here}, cache=old)
-    other, _ = decode(model, params, **{**inputs, "tokens": there}, cache=old)
-    again, _ = decode(model, params, **{**inputs, "tokens": here}, cache=old)
+    first, longer = decode(model, params, here, old)
+    other, _ = decode(model, params, there, old)
+    again, _ = decode(model, params, here, old)
     np.testing.assert_array_equal(again, first)
     assert np.max(abs(other - first)) > 1e-6 and (old.length, longer.length) == (4, 6)
     assert_same_bits(flatten(old.layers), kept)

@@ -10,7 +10,6 @@ from minires import VARIANTS
 from minires.gradients import (TOLERANCE, check_gradients, check_variant, loss, random_parameters, tiny_example,
                                tiny_model)
 
-CENTRAL = ("vanilla", "realformer", "resformer", "svformer")
 SMALL = {"vocabulary": 5, "width": 4, "heads": 2, "kv_heads": 1, "head_width": 2, "feed_forward": 3}
 
 
@@ -23,15 +22,9 @@ def test_the_tolerance_is_one_in_ten_million():
     assert TOLERANCE == 1e-7
 
 
-@pytest.mark.parametrize("variant", CENTRAL)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_gradient_agrees_with_central_differences(variant):
     assert_right(check_variant(variant))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in CENTRAL])
-def test_every_gradient_of_the_other_variants_agrees_with_central_differences(variant):
-    assert_right(check_variant(variant, seed=1, layers=3))
 
 
 def small_check(variant, kind="decoder", layers=2, fields=None, seed=2):
@@ -44,9 +37,10 @@ def small_check(variant, kind="decoder", layers=2, fields=None, seed=2):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["encoder", "encoder_decoder"])
-@pytest.mark.parametrize("variant", ["realformer_mean", "resformer_plus", "svformer", "resformer_neutreno"])
-def test_every_gradient_of_other_kinds_agrees_with_central_differences(variant, kind):
+@pytest.mark.parametrize("kind, variant", [
+    ("encoder", "realformer"), ("encoder", "svformer"), ("encoder", "resformer_neutreno"),
+    ("encoder_decoder", "realformer_mean"), ("encoder_decoder", "resformer_plus"), ("encoder_decoder", "svformer")])
+def test_every_gradient_of_other_kinds_agrees_with_central_differences(kind, variant):
     assert_right(small_check(variant, kind)[0])
 
 

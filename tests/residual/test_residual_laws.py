@@ -220,7 +220,6 @@ def test_the_dtype_that_comes_in_goes_out_in_all_surroundings(positions, activat
     assert_dtype(model, tree_map(lambda array: array.astype(dtype), params), tiny_example(model, rng), dtype)
 
 
-@pytest.mark.xfail(strict=True, reason="a float64 mask or bias turns a float32 model's trace into float64")
 @pytest.mark.parametrize("given", ["mask", "bias"])
 def test_a_float64_mask_or_bias_leaves_a_float32_model_in_float32(given):
     rng = np.random.default_rng(22)

@@ -2,18 +2,19 @@
 
 import itertools
 
-import autograd.numpy as np
-import numpy
+import numpy as np
 import pytest
-from residual_cases import (SIZES, assert_close, chains, example, model_and_parameters, model_of, named_arrays,
-                            same_weights, with_fields)
+from residual_cases import (GROUP_OF, SIZES, assert_close, assert_same_bits, chains, example, model_and_parameters,
+                            model_of, named_arrays, same_weights, with_fields)
 
 from minires import additive, flatten, unflatten
 from minires.gradients import loss, random_parameters, tiny_example, value_and_gradient
 from minires.layers import softmax
 from minires.parameters import tree_map
 
-L, H, G, K, T = SIZES["layers"], SIZES["heads"], SIZES["kv_heads"], SIZES["head_width"], 5
+L, H, K, T = SIZES["layers"], SIZES["heads"], SIZES["head_width"], 5
+
+CARRYING = ("realformer carry_bias", "realformer_mean carry_bias")
 
 sum_and_mean = pytest.mark.parametrize("name", ["realformer", "realformer_mean"])
 every_kind = pytest.mark.parametrize("kind", ["encoder", "decoder", "encoder_decoder"])
@@ -26,7 +27,7 @@ def column(records, name):
 
 def run(name, seed, kind="decoder", inputs=None, **changes):
     """A case with random parameters on a random input: the model, its parameters, the inputs and the trace."""
-    rng = numpy.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     model, params = model_and_parameters(name, rng, kind, **changes)
     inputs = {**example(model, rng), **(inputs or {})}
     return model, params, inputs, model.apply(params, **inputs)[1]
@@ -41,16 +42,16 @@ def test_the_carry_is_one_product_of_all_queries_and_keys_so_far_side_by_side(na
     _, _, _, trace = run(name, 50, kind, positions=positions)
     for records in chains(trace).values():
         for n in range(1, L + 1):
-            queries = numpy.concatenate(column(records[:n], "queries"), axis=-1)  # (B, H, T, n K)
-            keys = numpy.concatenate(column(records[:n], "keys"), axis=-1)  # (B, G, S, n K)
-            keys = keys[:, [h // (H // G) for h in range(H)]]  # (B, H, S, n K)
+            queries = np.concatenate(column(records[:n], "queries"), axis=-1)  # (B, H, T, n K)
+            keys = np.concatenate(column(records[:n], "keys"), axis=-1)  # (B, G, S, n K)
+            keys = keys[:, GROUP_OF]  # (B, H, S, n K)
             assert_close(records[n - 1]["scores"], queries @ keys.swapaxes(-1, -2) / K ** 0.5, 1e-13)
 
 
 def test_the_carry_of_n_layers_has_n_times_the_rank_of_one():
     _, _, _, trace = run("realformer", 51, head_width=1)
     for n, record in enumerate(chains(trace)["stack attention"], start=1):
-        assert numpy.all(numpy.linalg.matrix_rank(record["scores"], tol=1e-9) == n)
+        assert np.all(np.linalg.matrix_rank(record["scores"], tol=1e-9) == n)
 
 
 @every_kind
@@ -70,26 +71,26 @@ def test_carries_are_distinct_arrays_per_layer_and_per_query_head(name, kind):
     _, _, _, trace = run(name, 53, kind)
     for records in chains(trace).values():
         for ours, theirs in itertools.combinations(column(records, "scores"), 2):
-            assert not numpy.shares_memory(ours, theirs) and numpy.max(abs(ours - theirs)) > 1e-3
+            assert not np.shares_memory(ours, theirs) and np.max(abs(ours - theirs)) > 1e-3
         for S in column(records, "scores"):
             assert S.shape[1] == H
             for h, other in itertools.combinations(range(H), 2):
-                assert numpy.max(abs(S[:, h] - S[:, other])) > 1e-3
+                assert np.max(abs(S[:, h] - S[:, other])) > 1e-3
 
 
 @every_kind
 @sum_and_mean
 def test_without_queries_above_the_first_layer_the_carry_stays_that_of_the_first(name, kind):
-    rng = numpy.random.default_rng(54)
+    rng = np.random.default_rng(54)
     model, params = model_and_parameters(name, rng, kind, biases=True)
     silent = unflatten({path: 0 * array if path.split(".")[-1] in ("W_q", "b_q") and "layers.0" not in path else array
                         for path, array in flatten(params).items()})
     for chain, records in chains(model.apply(silent, **example(model, rng))[1]).items():
         for n, record in enumerate(records, start=1):
-            numpy.testing.assert_array_equal(record["scores"], records[0]["scores"])
+            np.testing.assert_array_equal(record["scores"], records[0]["scores"])
             assert_close(record["logits"], records[0]["scores"] / (1 if name == "realformer" else n), 1e-15)
             if name == "realformer":
-                numpy.testing.assert_array_equal(record["probabilities"], records[0]["probabilities"])
+                np.testing.assert_array_equal(record["probabilities"], records[0]["probabilities"])
 
 
 @pytest.mark.parametrize("name", ["vanilla", "realformer", "realformer_mean"])
@@ -104,7 +105,7 @@ def test_with_inputs_held_the_first_scores_reach_every_later_layer_by_the_carry_
         ours, theirs = changed[n - 1]["attention"], trace[n - 1]["attention"]
         share = {"vanilla": 0, "realformer": 1, "realformer_mean": 1 / n}[name]
         assert_close(ours["logits"], theirs["logits"] + share * step)
-        moved = numpy.max(abs(ours["probabilities"] - theirs["probabilities"]))
+        moved = np.max(abs(ours["probabilities"] - theirs["probabilities"]))
         assert moved == 0 if name == "vanilla" else moved > 1e-4
 
 
@@ -117,7 +118,7 @@ def carried_mean(fresh, past, here):
 
 def mean_of_all(fresh, past, here):
     """(A_1 + ... + A_n) / n, from all that is kept."""
-    return numpy.mean([*column(past, "fresh_scores"), fresh], axis=0)
+    return np.mean([*column(past, "fresh_scores"), fresh], axis=0)
 
 
 @every_kind
@@ -137,7 +138,7 @@ def test_the_three_forms_of_the_running_mean_agree_but_carry_different_arrays(fo
 @sum_and_mean
 def test_a_constant_per_row_on_the_carry_changes_nothing_but_the_carry(name, kind):
     model, params, inputs, trace = run(name, 57, kind)
-    rng = numpy.random.default_rng(58)
+    rng = np.random.default_rng(58)
     carry = model.residual.scores
 
     def shifted(fresh, past, here):
@@ -149,7 +150,7 @@ def test_a_constant_per_row_on_the_carry_changes_nothing_but_the_carry(name, kin
     for chain, records in chains(trace).items():
         for ours, theirs in zip(records, chains(other)[chain]):
             assert_close(ours["probabilities"], theirs["probabilities"])
-            assert numpy.max(abs(ours["scores"] - theirs["scores"])) > 1
+            assert np.max(abs(ours["scores"] - theirs["scores"])) > 1
 
 
 # ---- masks and biases are not carried --------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_a_constant_per_row_on_the_carry_changes_nothing_but_the_carry(name, kin
 def masks_per_layer(rng):
     """Hard and soft masks (B, H, T, S), another one in each layer; every query sees itself."""
     def one():
-        seen = (rng.random((2, H, T, T)) < 0.5) | numpy.eye(T, dtype=bool)
+        seen = (rng.random((2, H, T, T)) < 0.5) | np.eye(T, dtype=bool)
         return additive(seen) + rng.standard_normal((2, H, T, T))
     return [one() for _ in range(L)]
 
@@ -165,76 +166,84 @@ def masks_per_layer(rng):
 @every_kind
 @sum_and_mean
 def test_masks_never_enter_the_carry(name, kind):
-    masks = masks_per_layer(numpy.random.default_rng(59))
+    masks = masks_per_layer(np.random.default_rng(59))
     _, _, _, trace = run(name, 60, kind, {"mask": masks}, window=(2, None, 1, 3))
     for chain, records in chains(trace).items():
         for n, record in enumerate(records, start=1):
-            assert numpy.all(numpy.isfinite(record["scores"])) and numpy.all(numpy.isfinite(record["logits"]))
+            assert np.all(np.isfinite(record["scores"])) and np.all(np.isfinite(record["logits"]))
             assert_close(record["scores"], sum(column(records[:n], "fresh_scores")), 1e-13)
             if chain in ("stack attention", "decoder attention"):
-                assert numpy.any(numpy.isneginf(masks[n - 1]))
-                assert numpy.all(record["probabilities"][numpy.isneginf(masks[n - 1])] == 0)
+                assert np.any(np.isneginf(masks[n - 1]))
+                assert np.all(record["probabilities"][np.isneginf(masks[n - 1])] == 0)
 
 
 @sum_and_mean
 def test_the_carry_holds_the_scores_of_later_positions_which_every_layer_masks_anew(name):
     model, params, inputs, trace = run(name, 61)
-    later = numpy.triu(numpy.ones((T, T), dtype=bool), 1)
+    later = np.triu(np.ones((T, T), dtype=bool), 1)
     for record in chains(trace)["stack attention"]:
-        assert numpy.min(abs(record["scores"][:, :, later])) > 0
-        assert numpy.all(record["probabilities"][:, :, later] == 0)
+        assert np.min(abs(record["scores"][:, :, later])) > 0
+        assert np.all(record["probabilities"][:, :, later] == 0)
 
 
 @sum_and_mean
 def test_a_key_hidden_in_one_layer_is_seen_again_in_the_next(name):
-    hidden = additive(numpy.arange(T) != 1)
+    hidden = additive(np.arange(T) != 1)
     _, _, _, trace = run(name, 62, "encoder", {"mask": [hidden, None, hidden, None]})
     for n, record in enumerate(chains(trace)["stack attention"], start=1):
         P = record["probabilities"][0, :, :, 1]
-        assert numpy.all(P == 0) if n in (1, 3) else numpy.all(P > 1e-9)
+        assert np.all(P == 0) if n in (1, 3) else np.all(P > 1e-9)
 
 
 @every_kind
 @pytest.mark.parametrize("positions", ["alibi", "learned"])
-@pytest.mark.parametrize("name", ["realformer", "realformer carry_bias", "realformer_mean"])
-def test_a_shared_bias_counts_once_in_each_layer_and_n_times_where_it_is_carried(name, positions, kind):
-    slopes = 2.0 ** (-8.0 * numpy.arange(1, H + 1) / H)
-    distance = abs(numpy.arange(T)[:, None] - numpy.arange(T))
-    soft = numpy.random.default_rng(63).standard_normal((H, T, T))
+@pytest.mark.parametrize("name", ["realformer", "realformer_mean", *CARRYING])
+def test_a_shared_bias_counts_once_in_each_layer_and_n_times_in_a_sum_that_carries_it(name, positions, kind):
+    slopes = 2.0 ** (-8.0 * np.arange(1, H + 1) / H)
+    distance = abs(np.arange(T)[:, None] - np.arange(T))
+    soft = np.random.default_rng(63).standard_normal((H, T, T))
     _, _, inputs, trace = run(name, 64, kind, {"bias": soft}, positions=positions)
-    chain = "stack attention" if kind != "encoder_decoder" else "decoder attention"
+    records = chains(trace)["stack attention" if kind != "encoder_decoder" else "decoder attention"]
     bias = soft - slopes[:, None, None] * distance if positions == "alibi" else soft
-    for n, record in enumerate(chains(trace)[chain], start=1):
-        S = sum(column(chains(trace)[chain][:n], "fresh_scores")) / (n if name == "realformer_mean" else 1)
-        times = n if name == "realformer carry_bias" else 1
-        mask = additive(numpy.tri(T, dtype=bool)) if kind != "encoder" else 0
-        mask = mask + additive(inputs["padding"][:, None, None]) if "padding" in inputs else mask
+    mask = additive(np.tri(T, dtype=bool)) if kind != "encoder" else additive(inputs["padding"][:, None, None])
+    for n, record in enumerate(records, start=1):
+        S = sum(column(records[:n], "fresh_scores")) / (n if "mean" in name else 1)
+        times = n if name == "realformer carry_bias" else 1  # the mean of n equal biases is one
         assert_close(record["probabilities"], softmax(S + times * bias + mask))
 
 
-@pytest.mark.xfail(strict=True, reason="the carried bias is divided by n, the own one is not: (2 n - 1) / n times it")
-def test_a_carried_bias_counts_once_in_the_mean():
-    rng = numpy.random.default_rng(65)
-    model, params = model_and_parameters("realformer_mean", rng, "encoder", options={"carry_bias": True})
-    bias = rng.standard_normal((H, T, T))
-    _, trace = model.apply(params, rng.integers(0, 11, (2, T)), bias=bias)
-    records = chains(trace)["stack attention"]
-    for n, record in enumerate(records, start=1):
-        A = column(records[:n], "fresh_scores")
-        assert_close(record["probabilities"], softmax(sum(A_m + bias for A_m in A) / n))
+@pytest.mark.parametrize("name", CARRYING)
+def test_without_a_shared_bias_there_is_none_to_carry(name):
+    model, params, inputs, trace = run(name, 65)
+    plain = model_of(name.split()[0])
+    assert_same_bits(named_arrays(trace), named_arrays(plain.apply(params, **inputs)[1]))
+
+
+@pytest.mark.parametrize("name", CARRYING)
+def test_what_hides_keys_is_a_mask_and_is_refused_as_a_bias(name):
+    rng = np.random.default_rng(73)
+    model, params = model_and_parameters(name, rng, "encoder")
+    hiding = additive((rng.random((H, T, T)) < 0.7) | np.eye(T, dtype=bool))
+    tokens = rng.integers(0, 11, (2, T))
+    with pytest.raises(ValueError, match="bias has -inf entries: what hides keys belongs in mask="):
+        model.apply(params, tokens, bias=hiding)
+    logits, trace = model.apply(params, tokens, mask=hiding)
+    assert np.all(np.isfinite(logits))
+    for record in chains(trace)["stack attention"]:
+        assert np.all(record["probabilities"][:, np.isneginf(hiding)] == 0) and np.all(np.isfinite(record["scores"]))
 
 
 def test_dropout_never_touches_the_carry_and_probabilities_are_recorded_undropped():
     model, params, inputs, _ = run("realformer", 66, "encoder", dropout=0.5)
-    _, trace = model.apply(params, **inputs, rng=numpy.random.default_rng(67))
+    _, trace = model.apply(params, **inputs, rng=np.random.default_rng(67))
     records = chains(trace)["stack attention"]
     mask = additive(inputs["padding"][:, None, None])
     for n, record in enumerate(records, start=1):
         S = sum(column(records[:n], "fresh_scores"))
         assert_close(record["scores"], S, 1e-13)
         assert_close(record["probabilities"], softmax(S + mask))
-        values = record["value_heads"][:, [h // (H // G) for h in range(H)]]
-        assert numpy.max(abs(record["heads"] - record["probabilities"] @ values)) > 1e-3
+        values = record["value_heads"][:, GROUP_OF]
+        assert np.max(abs(record["heads"] - record["probabilities"] @ values)) > 1e-3
 
 
 # ---- encoder-decoder -------------------------------------------------------------------------------------------------
@@ -246,7 +255,7 @@ def test_each_kind_of_attention_of_each_stack_has_a_chain_of_its_own(name):
               "decoder cross_attention": (2, H, 5, 3)}
     assert chains(trace).keys() == shapes.keys()
     for chain, records in chains(trace).items():
-        numpy.testing.assert_array_equal(records[0]["scores"], records[0]["fresh_scores"])
+        np.testing.assert_array_equal(records[0]["scores"], records[0]["fresh_scores"])
         for n in range(1, L + 1):
             assert records[n - 1]["scores"].shape == shapes[chain]
             assert_close(records[n - 1]["scores"], sum(column(records[:n], "fresh_scores")), 1e-13)
@@ -267,7 +276,7 @@ def perturbed(model, tree):
 
 @sum_and_mean
 def test_the_gradient_of_own_scores_is_the_reverse_running_sum_of_those_of_the_logits(name):
-    rng = numpy.random.default_rng(69)
+    rng = np.random.default_rng(69)
     model, params = model_and_parameters(name, rng)
     batch = tiny_example(model, rng)
     zeros = {place: [np.zeros((2, H, T, T)) for _ in range(L)] for place in ("inside", "outside")}
@@ -275,14 +284,14 @@ def test_the_gradient_of_own_scores_is_the_reverse_running_sum_of_those_of_the_l
     weight = [1 if name == "realformer" else 1 / m for m in range(1, L + 1)]
     for n in range(1, L + 1):
         back = sum(weight[m - 1] * gradient[f"outside.{m - 1}"] for m in range(n, L + 1))
-        assert numpy.max(abs(back)) > 1e-6
+        assert np.max(abs(back)) > 1e-6
         assert_close(gradient[f"inside.{n - 1}"], back)
     first = gradient["outside.0"]
-    assert numpy.max(abs(gradient["inside.0"] - first)) > 0.1 * numpy.max(abs(first))
+    assert np.max(abs(gradient["inside.0"] - first)) > 0.1 * np.max(abs(first))
 
 
 def test_the_gradient_of_a_layers_queries_is_that_of_its_own_scores():
-    rng = numpy.random.default_rng(70)
+    rng = np.random.default_rng(70)
     model, params = model_and_parameters("realformer", rng)
     batch = tiny_example(model, rng)
     zeros = {place: [np.zeros((2, H, T, T)) for _ in range(L)] for place in ("inside", "outside")}
@@ -291,15 +300,15 @@ def test_the_gradient_of_a_layers_queries_is_that_of_its_own_scores():
     _, trace = model.apply(params, **batch.inputs)
     for n in range(1, L + 1):
         record = trace[n - 1]["attention"]
-        keys = record["keys"][:, [h // (H // G) for h in range(H)]]
+        keys = record["keys"][:, GROUP_OF]
         dA = sum(gradient[f"outside.{m - 1}"] for m in range(n, L + 1))
         dq = (dA @ keys / K ** 0.5).swapaxes(1, 2).reshape(2, T, H * K)
-        expected = numpy.einsum("btd,btc->dc", record["x"], dq)
+        expected = np.einsum("btd,btc->dc", record["x"], dq)
         assert_close(gradient[f"model.layers.{n - 1}.attention.W_q"], expected)
 
 
 def test_a_checkpoint_of_vanilla_loads_but_computes_something_else_from_layer_two_on():
-    rng = numpy.random.default_rng(71)
+    rng = np.random.default_rng(71)
     plain, model = model_of("vanilla"), model_of("realformer")
     params, inputs = random_parameters(plain, rng), example(plain, rng)
     assert flatten(same_weights(model, params, rng)).keys() == flatten(params).keys()
@@ -307,9 +316,9 @@ def test_a_checkpoint_of_vanilla_loads_but_computes_something_else_from_layer_tw
     for array in ours:
         n, last = int(array.split()[1]), array.split()[-1]
         if n == 1:
-            numpy.testing.assert_array_equal(ours[array], theirs[array])
+            np.testing.assert_array_equal(ours[array], theirs[array])
         elif last == "probabilities":
-            assert numpy.max(abs(ours[array] - theirs[array])) > 1e-3
+            assert np.max(abs(ours[array] - theirs[array])) > 1e-3
 
 
 def test_a_float32_carry_stays_close_to_that_of_float64():

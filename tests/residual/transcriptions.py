@@ -146,13 +146,19 @@ def running_sum(at, n, b, h, t, j):
 
 
 def running_sum_with_bias(at, n, b, h, t, j):
-    """The carry that layer n reads has the shared bias n - 1 times; its own comes with the mask."""
-    return running_sum(at, n, b, h, t, j) if n == 1 else running_sum(at, n, b, h, t, j) + at.bias(b, h, t, j)
+    """As some ports: the shared bias is part of what is summed, S_n = A_n + bias + S_{n-1}."""
+    own = at.A[n][b][h][t][j] + at.bias(b, h, t, j)
+    return own if n == 1 else own + at.S[n - 1][b][h][t][j]
 
 
 def running_mean(at, n, b, h, t, j):
     """RealFormer, use_running_mean: Z_n = S_n / n."""
     return at.S[n][b][h][t][j] / n
+
+
+def without_bias(use):
+    """softmax gets the used sum as it is: Z_n, to which the bias is added once more, leaves one out."""
+    return lambda at, n, b, h, t, j: use(at, n, b, h, t, j) - at.bias(b, h, t, j)
 
 
 def sharpened(at, n, b, h, t, j):
@@ -335,7 +341,7 @@ def added(model, bias):
 
 def predict(model, params, x):
     """Logits of the vocabulary: linear, tied to the token table, or BERT's LN(gelu(x W + b)) W_token^T + b_token."""
-    head, W_token = params["head"], params["embedding"]["W_token"]
+    head, W_token = params.get("head", {}), params["embedding"]["W_token"]
     kind = model.head or ("masked_lm" if model.kind == "encoder" else "linear")
     if kind == "linear":
         return tokenwise(lambda x_t: linear(x_t, head["W"], head.get("b")), x)

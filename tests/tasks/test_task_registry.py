@@ -96,7 +96,7 @@ def test_an_impossible_number_is_an_error_that_says_what_is_possible(name, optio
     for value in (lowest - 1, -3, 2.0, "8", None, True, float("nan")):
         with pytest.raises(ValueError) as error:
             make_task(name, **{option: value})
-        assert str(error.value) == f"{option} is {value!r}: expected a whole number, {lowest} or more"
+        assert str(error.value) == f"{option}={value!r}: expected a whole number of at least {lowest}"
     others = {"pairs": 1} if option == "keys" else {}
     assert make_task(name, **{option: np.int64(lowest)}, **others).options[option] == lowest
 
@@ -105,7 +105,7 @@ def test_an_impossible_number_is_an_error_that_says_what_is_possible(name, optio
 def test_a_batch_of_no_sequences_is_an_error(name):
     made = make_task(name)
     for source in (made.batch, made.validation):
-        with pytest.raises(ValueError, match="^size is 0: expected a whole number, 1 or more$"):
+        with pytest.raises(ValueError, match="^size=0: expected a whole number of at least 1$"):
             source(np.random.default_rng(0), 0)
 
 

@@ -81,7 +81,8 @@ def test_a_checkpoint_of_another_model_is_refused_with_the_field_that_differs(pa
 
 def test_parameters_that_do_not_fit_the_description_are_refused(trained, tmp_path):
     state, model, task, recipe = trained
-    for params in ({**state.params, "extra": np.ones(2, dtype=np.float32)}, {**state.params, "head.W": np.full((8, 6), np.nan, dtype=np.float32)},
+    broken = np.full((8, 6), np.nan, dtype=np.float32)
+    for params in ({**state.params, "extra": np.ones(2, dtype=np.float32)}, {**state.params, "head.W": broken},
                    {name: w for name, w in state.params.items() if name != "head.W"}):
         save(tmp_path / "bad.npz", state._replace(params=params), model, task, recipe)
         with pytest.raises(ValueError, match="is no whole minires checkpoint: parameter"):

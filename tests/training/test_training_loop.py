@@ -50,7 +50,8 @@ def test_a_nan_stops_the_training_with_step_and_parameter_and_keeps_the_last_goo
     model, task, recipe = case(dropout=0.0, steps=4)
     quiet(model, task, recipe, path=path)
     good = load(path).state
-    broken = good._replace(params={**good.params, "head.W": np.sign(good.params["head.W"]) * 1e308})
+    huge = np.sign(good.params["head.W"]) * 1e308
+    broken = good._replace(params={**good.params, "head.W": huge})
     with pytest.raises(Diverged, match=r"at step 5: the loss is nan, the gradient of .* is not finite .*; no checkpoint was kept"):
         quiet(model, task, recipe._replace(steps=9), broken)
     assert same_bits(load(path).state, good)

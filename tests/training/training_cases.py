@@ -1,7 +1,5 @@
 """A small training that every test of this folder uses."""
 
-import numpy as np
-
 from minires.recipes import describe, recipe_for
 from minires.tasks import make_task
 
@@ -43,4 +41,3 @@ def shifted(task):
         rng.random(7)
         return task.batch(rng, size)
     return task._replace(batch=batch)
-

@@ -9,7 +9,7 @@ symbols: x the stream (B, T, D), f a sublayer, norm LayerNorm or RMSNorm with a 
 Post-norm has no final norm; as in BERT, the embedding is normed before the first layer.
 """
 
-import numpy as np
+import autograd.numpy as np
 
 from minires.transformer import Residual, each_sublayer
 

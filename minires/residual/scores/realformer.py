@@ -11,6 +11,7 @@ source: He, Ravula, Kanagal, Ainslie 2020, "RealFormer: Transformer Likes Residu
     google-research/google-research, realformer/realformer.py (sum by default, mean by `use_running_mean`).
 """
 
+from minires.errors import truth
 from minires.transformer import after_first
 
 
@@ -24,17 +25,25 @@ def divide_by_depth(scores, here):
     return scores / here.n  # (B, H, T, S)
 
 
-def add_previous_and_bias(fresh, past, here):
-    """S_n = A_n + b + S_{n-1}: layer n then uses the shared bias b (ALiBi, T5) n times, as some ports do."""
-    bias = here.bias()
-    return add_previous(fresh if bias is None else fresh + bias, past, here)  # (B, H, T, S)
+def add_bias(scores, here, sign=1):
+    """The shared additive bias b (ALiBi, T5), where there is one."""
+    return scores if here.bias() is None else scores + sign * here.bias()  # (B, H, T, S)
 
 
 def realformer(carry_bias=False):
-    """Running sum. With carry_bias, shared additive biases are carried too; masks never are."""
-    return {"scores": after_first(add_previous_and_bias if carry_bias else add_previous)}
+    """Running sum. With carry_bias, S_n = A_n + b + S_{n-1}: layer n then uses a shared bias n times, as some ports do."""
+    carry_bias = truth("carry_bias", carry_bias)
+    return with_bias(lambda scores, here: scores) if carry_bias else {"scores": after_first(add_previous)}
 
 
 def realformer_mean(carry_bias=False):
     """Running mean: the sum is carried, its n-th part is used."""
-    return {**realformer(carry_bias), "logits": divide_by_depth}
+    carry_bias = truth("carry_bias", carry_bias)
+    return with_bias(divide_by_depth) if carry_bias else {"scores": after_first(add_previous), "logits": divide_by_depth}
+
+
+def with_bias(use):
+    """The bias is in the carry; Z_n leaves one out, as attention adds it to the logits of every layer."""
+    running_sum = after_first(add_previous)
+    return {"scores": lambda fresh, past, here: running_sum(add_bias(fresh, here), past, here),
+            "logits": lambda scores, here: add_bias(use(scores, here), here, -1)}

@@ -11,13 +11,15 @@ source: Nguyen, Nguyen, Baraniuk 2023 (2312.00751); tamnguyen9520/NeuTRENO_NeurI
 """
 
 from minires.attention import repeat_heads, split_heads
-from minires.errors import one_of
+from minires.errors import number, one_of
 from minires.residual.values.resformer import resformer
 from minires.transformer import after_first
 
 
 def add_difference(lambda_, name):
     """U_n = P_n V'_n + lambda (V_1 - own), own = the used or the fresh values."""
+    lambda_ = number("lambda_", lambda_)
+
     def change(heads, past, here):
         if here.sublayer != "attention":
             return heads

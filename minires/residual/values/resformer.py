@@ -12,7 +12,7 @@ source: Zhou, Wu, Jiang, Obeid, Lan 2024, "Value Residual Learning" (2410.17897,
     Zcchill/Value-Residual-Learning (identity only). The sparse weights and layers are known from secondary notes.
 """
 
-from minires.errors import require
+from minires.errors import number, require
 from minires.transformer import after_first
 
 
@@ -24,6 +24,7 @@ def mix(lambda_1, lambda_2):
 
 def resformer(lambda_1=0.5, lambda_2=0.5):
     """Identity-ResFormer; other numbers are weights of your own, the same in each layer from the second on."""
+    lambda_1, lambda_2 = number("lambda_1", lambda_1), number("lambda_2", lambda_2)
     return {"values": mix(lambda here: lambda_1, lambda here: lambda_2)}
 
 
@@ -37,8 +38,9 @@ def resformer_sparse(layers=None, lambda_1=5.0, lambda_2=1.0):
 
     By default the last three eighths of the layers: 6 to 8 of 8, the published best.
     """
-    require(layers is None or all(isinstance(n, int) and n >= 2 for n in layers),
-            f"layers {layers!r}: expected layer numbers from 2 on (layer 1 has nothing to reuse)")
+    require(layers is None or isinstance(layers, (list, tuple, set)) and all(isinstance(n, int) and n >= 2 for n in layers),
+            f"layers={layers!r}: expected a list of layer numbers from 2 on (layer 1 has nothing to reuse)")
+    lambda_1, lambda_2 = number("lambda_1", lambda_1), number("lambda_2", lambda_2)
 
     def active(here):
         L = here.context.model.layers
@@ -47,4 +49,8 @@ def resformer_sparse(layers=None, lambda_1=5.0, lambda_2=1.0):
     def change(fresh, past, here):
         return lambda_1 * past[0]["fresh_values"] + lambda_2 * fresh if active(here) else fresh
 
-    return {"values": after_first(change)}
+    def within(rng, model, params):
+        require(all(n <= model.layers for n in layers or ()), f"layers={layers}: the model has {model.layers} layers")
+        return params
+
+    return {"values": after_first(change), "parameters": (within,)}

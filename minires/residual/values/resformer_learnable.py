@@ -12,9 +12,9 @@ source: Zhou et al. (2410.17897, v5 / ACL 2025); no official code of these forms
     erogol/BlaGPT, bla_gpt/resformer.py and SkyeGunasekaran/SATFormer, models/resformer.
 """
 
-import numpy as np
+import autograd.numpy as np
 
-from minires.errors import one_of
+from minires.errors import number, one_of, require
 from minires.layers import softmax
 from minires.residual.values.resformer import mix
 from minires.transformer import after_first, each_sublayer
@@ -32,6 +32,7 @@ def from_second_layer(make):
 
 def resformer_learnable(lambda_1=0.5, lambda_2=0.5):
     """Learnable-ResFormer; the arguments are the initial values."""
+    lambda_1, lambda_2 = number("lambda_1", lambda_1), number("lambda_2", lambda_2)
     return {"values": mix(lambda here: here.params["lambda_1"], lambda here: here.params["lambda_2"]),
             "parameters": from_second_layer(lambda n: {"lambda_1": np.array(lambda_1), "lambda_2": np.array(lambda_2)})}
 
@@ -42,6 +43,8 @@ def resformer_plus(span="2..L", theta=0.0, lambda_2=0.5):
     theta: the initial logits, a number or one per layer of the span.
     """
     first = one_of("span", span, {"2..L": 2, "1..L": 1})
+    lambda_2 = number("lambda_2", lambda_2)
+    theta = [number("theta", each) for each in theta] if isinstance(theta, (list, tuple)) else number("theta", theta)
 
     def lambda_1(here):
         shared = here.shared()
@@ -49,6 +52,8 @@ def resformer_plus(span="2..L", theta=0.0, lambda_2=0.5):
 
     def shared(rng, model, params):
         L = len(params["layers"])
+        require(np.size(theta) in (1, L + 1 - first), f"theta has {np.size(theta)} logits, expected {L + 1 - first}: "
+                f"one per layer {first} .. {L}")
         chains = [sublayer for sublayer in ATTENTION if sublayer in params["layers"][0]]
         return {**params, "shared": {chain: {"s": np.array(float(L)), "theta": np.zeros(L + 1 - first) + theta}
                                      for chain in chains}}

@@ -19,9 +19,11 @@ def nearest_own(fresh, past, here):
 
 def svformer(anchors=(1,)):
     """Shared values; `anchors` are the layers (1-based, the first always) that own a W_v."""
-    require(1 in anchors, f"anchors {tuple(anchors)}: layer 1 must own its values, expected 1 among the anchors")
+    require(isinstance(anchors, (list, tuple, set)) and 1 in anchors,
+            f"anchors={anchors!r}: layer 1 must own its values, expected 1 among the anchors")
 
     def without_value_weights(rng, model, params):
+        require(all(n <= model.layers for n in anchors), f"anchors={anchors!r}: the model has {model.layers} layers")
         return each_sublayer(params, lambda n, sublayer, p: p if n in anchors else {
             name: value for name, value in p.items() if name not in ("W_v", "b_v")})
 
