@@ -31,16 +31,16 @@ SHOWS = {
             "ranking for larger models: one seed each, 300 steps; minires compare gives the spread over seeds.",
     "attention": "The attention (head 1) of the copying models after training: where it was learned, positions of one copy "
                  "look at the same place of the other. It does not show other heads, other sequences, or larger models.",
-    "concentration": "How concentrated the text models' attention is. RealFormer's similar neighbours are partly arithmetic "
-                     "(its sums share terms) and its sharpness partly a temperature; the attention sinks that the "
-                     "value-residual paper reports do not form in models this small and so are not shown.",
+    "concentration": "How concentrated the text models' attention is: RealFormer's layers attend alike and most sharply. "
+                     "It does not show what training taught, for that is partly arithmetic (its sums share terms, which "
+                     "acts as a temperature too), nor the attention sinks of large models.",
 }
 
 
 def arguments(parser):
     """--out, --seeds, --jobs."""
     parser.add_argument("--out", default="minires-output", metavar="FOLDER", help="default: minires-output")
-    parser.add_argument("--seeds", type=int, default=2, help="of the copy task; default: 2")
+    parser.add_argument("--seeds", type=int, default=3, help="of the copy task; default: 3")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
 
 

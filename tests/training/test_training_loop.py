@@ -52,7 +52,8 @@ def test_a_nan_stops_the_training_with_step_and_parameter_and_keeps_the_last_goo
     good = load(path).state
     huge = np.sign(good.params["head.W"]) * 1e308
     broken = good._replace(params={**good.params, "head.W": huge})
-    with pytest.raises(Diverged, match=r"at step 5: the loss is nan, the gradient of .* is not finite .*; no checkpoint was kept"):
+    told = r"at step 5: the loss is nan, the gradient of .* is not finite .*; no checkpoint was kept"
+    with pytest.raises(Diverged, match=told):
         quiet(model, task, recipe._replace(steps=9), broken)
     assert same_bits(load(path).state, good)
 
