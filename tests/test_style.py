@@ -16,6 +16,7 @@ import minires
 from minires import VARIANTS
 
 ROOT = Path(minires.__file__).parent
+REPOSITORY = Path(__file__).resolve().parents[1]  # setup.cfg and README.md are not installed
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
@@ -162,7 +163,7 @@ def test_imports_go_one_way(path):
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_only_what_is_installed_with_minires_is_imported_and_the_core_needs_numpy_and_autograd_only(path):
     setup = configparser.ConfigParser()
-    setup.read(ROOT.parent / "setup.cfg")
+    setup.read(REPOSITORY / "setup.cfg")
     required = set(re.findall(r"^\w+", setup["options"]["install_requires"], re.MULTILINE))
     allowed = {"numpy", "autograd"} if place(module_name(path)) in CORE else required
     assert required >= {"numpy", "autograd"}
@@ -182,7 +183,7 @@ def test_np_is_autograds_in_a_file_that_is_differentiated(name):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_has_its_row_in_the_readme(name):
-    row = next(line for line in source(ROOT.parent / "README.md").splitlines() if line.startswith(f"| `{name}` |"))
+    row = next(line for line in source(REPOSITORY / "README.md").splitlines() if line.startswith(f"| `{name}` |"))
     variant = VARIANTS[name]
     assert [cell.strip() for cell in row.split("|")[2:4]] == [variant.equation, variant.paper]
-    assert row.count(f"({variant.file})") == 1 and (ROOT.parent / variant.file).exists()
+    assert row.count(f"({variant.file})") == 1 and (REPOSITORY / variant.file).exists()
