@@ -6,7 +6,7 @@ Letters of the shapes: B batch, T time (queries), S source (keys), D width, H he
 import autograd.numpy as np
 
 from minires.activations import gelu_tanh
-from minires.layers import dropout, embedding, linear, normalize
+from minires.layers import embedding, linear, normalize
 from minires.masks import causal_mask, global_local_mask, padding_mask
 from minires.positions import alibi, sinusoidal
 from minires.transformer import Context, stack
@@ -78,7 +78,7 @@ def embed(params, context, segments):
     if model.segments:
         segments = np.zeros_like(context.tokens) if segments is None else segments
         x = x + embedding(tables["W_segment"], segments)  # (B, T, D)
-    return dropout(x, model.dropout, context.rng)
+    return x
 
 
 def predict(model, params, x):

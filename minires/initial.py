@@ -1,6 +1,7 @@
 """Initial parameters: what exists in a model, its shape and its distribution, in one place.
 
-    W_*                         normal, standard deviation `initial_std`, redrawn beyond two deviations (as BERT)
+    W_*                         normal, standard deviation `initial_std`, redrawn beyond two deviations (as BERT;
+                                Llama's own code does not redraw)
     b_*, bias                   0
     gain                        1
     a variant's own parameters  as its file says

@@ -101,6 +101,7 @@ def stack(embedding, params, context):
     residual, trace = context.residual, []
     context = context._replace(shared=params["shared"] if "shared" in params else {})
     stream = residual.start(embedding, Here(0, "stack", params, context))
+    stream = dropout(stream, context.model.dropout, context.rng)
     for n, layer in enumerate(params["layers"], start=1):
         stream, record = block(stream, trace, n, layer, context)
         trace.append(record)

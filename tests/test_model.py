@@ -339,3 +339,12 @@ def test_dropout_acts_on_the_probabilities():
         twice.add(bool(own.any()))
         assert_allclose(own, 2 * value if own.any() else 0 * value, rtol=1e-15)
     assert twice == {True, False}
+
+
+def test_the_normed_embedding_is_dropped_not_the_raw_one():
+    """RealFormer and BERT: x_0 = dropout(LN(embedding))."""
+    model, params = build("realformer", dropout=0.25)
+    dropped = model.apply(params, TOKENS, rng=np.random.default_rng(0))[1][0]["input"]
+    plain = model.apply(params, TOKENS)[1][0]["input"]
+    assert 0.1 < np.mean(dropped == 0) < 0.4
+    assert_allclose(dropped[dropped != 0], plain[dropped != 0] / 0.75, rtol=1e-15)

@@ -8,7 +8,7 @@ import inspect
 from typing import Callable, NamedTuple
 
 from minires.errors import one_of, require
-from minires.residual.hidden.norm_placement import PLACEMENTS
+from minires.residual.hidden.norm_placement import PLACEMENTS, vanilla
 from minires.residual.scores.realformer import realformer, realformer_mean
 from minires.residual.scores.temperature import temperature
 from minires.residual.values.neutreno import neutreno, resformer_neutreno
@@ -31,13 +31,6 @@ class Variant(NamedTuple):
         """The file that defines it."""
         return self.fields.__module__.replace(".", "/") + ".py"
 
-
-def vanilla():
-    """Nothing is replaced: the plain Transformer."""
-    return {}
-
-
-vanilla.__module__ = PLACEMENTS["post"].write.__module__  # its equations are those of the norm placements
 
 ZHOU = "Zhou et al. 2024, 2410.17897"
 HE = "He et al. 2020, 2012.11747"

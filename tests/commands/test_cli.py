@@ -213,7 +213,10 @@ def test_a_defect_of_ours_is_one_line_too(run, monkeypatch):
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_gives_the_same_bits(tmp_path):
-    command = [sys.executable, "-m", "minires", "train", "resformer", *SMALL, "--steps", "400"]
+    # a test run in the background is born deaf to Ctrl-C, and so would be its children
+    listening = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+                 "from minires.cli import main; sys.exit(main())")
+    command = [sys.executable, "-c", listening, "train", "resformer", *SMALL, "--steps", "400"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     path = tmp_path / "minires-output" / "resformer-copy-0.npz"

@@ -49,4 +49,10 @@ OUTPUT_NORM = Residual(
     write=lambda x, y, here: x + here.norm(y),
     parameters=norms("norm", final=True), **FINAL)
 
+
+def vanilla():
+    """Nothing is replaced: the plain Transformer in one of these placements."""
+    return {}
+
+
 PLACEMENTS = {"post": POST_NORM, "pre": PRE_NORM, "sandwich": SANDWICH_NORM, "output": OUTPUT_NORM}
