@@ -4,7 +4,6 @@ Nothing here touches pyplot: no display, no global state. A variant looks the sa
 Letters of the shapes: B batch, T time (queries), S source (keys), H heads, G key/value heads, K head width, L layers.
 """
 
-import os
 import textwrap
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from minires.analysis import value_spectrum
 from minires.errors import one_of, require
+from minires.files import write_atomically
 
 STYLES = {  # colour, line, marker; the hues of Okabe & Ito (2008), which colour-blind readers can tell apart
     "vanilla": ("#000000", "-", "o"), "pre_norm": ("#7F7F7F", "--", "s"),
@@ -55,15 +55,9 @@ def save(figure, path):
 
     Errors: an unknown suffix is a ValueError; a folder that cannot be written is the system's OSError.
     """
-    path = Path(path)
-    suffix = path.suffix.lower().lstrip(".")
+    suffix = Path(path).suffix.lower().lstrip(".")
     one_of("picture format", suffix, figure.canvas.get_supported_filetypes())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        figure.savefig(temporary, format=suffix)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda file: figure.savefig(file, format=suffix))
 
 
 # ---- training --------------------------------------------------------------------------------------------------------

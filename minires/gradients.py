@@ -31,23 +31,21 @@ def value_and_gradient(function, params):
 
     One node of the graph per parameter: autograd's own containers copy the whole tree at each access.
     """
+    flat = flatten(params)
     with trace_stack.new_trace() as trace:
-        roots = {name: VJPNode.new_root() for name in flatten(params)}
-        boxes = {name: new_box(value, trace, roots[name]) for name, value in flatten(params).items()}
-        end = function(unflatten(boxes))
+        roots = {name: VJPNode.new_root() for name in flat}
+        end = function(unflatten({name: new_box(value, trace, roots[name]) for name, value in flat.items()}))
     require(np.shape(end) == (), f"the function's value has shape {np.shape(end)}, expected a single number")
     if not isbox(end):  # it depends on no parameter
-        return end, {name: np.zeros_like(value) for name, value in flatten(params).items()}
-    sums = {end._node: (vspace(end._value).ones(), False)}
-    found = {}
+        return end, {name: np.zeros_like(value) for name, value in flat.items()}
+    sums, found = {end._node: (vspace(end._value).ones(), False)}, {}
     for node in toposort(end._node):
-        found[node] = gradient = sums.pop(node)
-        for parent, part in zip(node.parents, node.vjp(gradient[0])):
+        gradient, _ = sums.pop(node)
+        if not node.parents:  # a parameter
+            found[node] = gradient
+        for parent, part in zip(node.parents, node.vjp(gradient)):
             sums[parent] = add_outgrads(sums.get(parent), part)
-        if node.parents:
-            del found[node]  # only the parameters' gradients are wanted
-    zero = {name: np.zeros_like(value) for name, value in flatten(params).items()}
-    return end._value, {name: found[root][0] if root in found else zero[name] for name, root in roots.items()}
+    return end._value, {name: found[root] if root in found else np.zeros_like(flat[name]) for name, root in roots.items()}
 
 
 def loss(model, params, batch):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from minires import LLAMA, Transformer
+from minires.analysis import summary
 from minires.experiments import reached
 from minires.parameters import unflatten
 from minires.recipes import describe, recipe_for
@@ -66,3 +68,40 @@ def test_recall_comes_as_far_as_naming_one_of_the_values_shown():
     task = make_task("recall")
     _, state = trained("resformer", task, steps=400)
     assert state.history["validation_loss"][-1] < 0.6 * task.chance["loss"]
+
+
+# ---- before any training: what the wiring alone does at random weights ------------------------------------------------
+
+def random_trace(variant, seed, tokens, std, embedding_std=None, **description):
+    """The trace at normal weights of this deviation (the initial draw leaves out the tails: 0.88 of it remains)."""
+    model = Transformer(variant=variant, initial_std=std / 0.88, **description)
+    params = model.init(np.random.default_rng(seed))
+    params["embedding"]["W_token"] *= (embedding_std or std) / std
+    return model.apply(params, tokens)[1]
+
+
+def test_the_running_sum_sharpens_with_depth_and_the_mean_flattens_before_any_training():
+    sizes = {"vocabulary": 50, "layers": 6, "width": 32, "heads": 4, "positions": "none"}
+    entropy, divergence, spread = {}, {}, {}
+    for variant in ("vanilla", "realformer", "realformer_mean"):
+        summaries = [summary(random_trace(variant, seed, np.random.default_rng(seed).integers(0, 50, (4, 10)), 32 ** -0.5,
+                                          **sizes)) for seed in range(6)]
+        entropy[variant], divergence[variant], spread[variant] = (
+            np.mean([each[name] for each in summaries], axis=0)
+            for name in ("normalised_entropy", "divergence", "score_spread"))
+    assert np.all(np.diff(entropy["realformer"]) < 0) and np.all(np.diff(entropy["realformer_mean"]) > 0)
+    assert entropy["realformer"][-1] < 0.75 < 0.9 < entropy["vanilla"][-1] < entropy["realformer_mean"][-1]
+    assert np.all(divergence["realformer_mean"][1:] < divergence["realformer"][1:])
+    assert np.all(divergence["realformer"] < divergence["vanilla"])
+    np.testing.assert_allclose(spread["realformer"] / spread["realformer"][0], np.sqrt(np.arange(1, 7)), rtol=0.1)
+
+
+def test_value_residuals_smooth_a_deep_untrained_model_less_in_the_published_order():
+    sizes = {"kind": "decoder", "vocabulary": 500, "layers": 24, "width": 64, "heads": 4, "feed_forward": 224, **LLAMA}
+    similarity = {variant: np.mean([summary(random_trace(
+        variant, seed, np.random.default_rng(seed + 9).integers(0, 500, (2, 64)), 0.08, 0.02, **sizes))["token_similarity"]
+        for seed in range(3)], axis=0)[1:-1] for variant in ("pre_norm", "resformer", "neutreno", "svformer")}
+    last = [values[-1] for values in similarity.values()]
+    assert np.all(np.diff(last) < 0) and last[0] > 2 * last[1]
+    assert similarity["pre_norm"][-1] > 1.5 * similarity["pre_norm"][0]
+    assert all(similarity[name][-1] < similarity[name][0] for name in ("resformer", "neutreno", "svformer"))

@@ -32,10 +32,10 @@ def arguments(parser):
 def run(arguments):
     """Train, keep the checkpoint, print the result."""
     model, task, recipe, state, path = resumed(arguments) if arguments.resume else begun(arguments)
-    folder = writable_folder(os.path.dirname(os.path.abspath(path)))
+    writable_folder(os.path.dirname(os.path.abspath(path)))
     state = train(model, task, recipe, state, path, EVERY)
     from minires import figures  # matplotlib is slow to import: only where a picture is drawn
-    picture = os.path.join(folder, os.path.splitext(os.path.basename(path))[0] + ".png")
+    picture = os.path.splitext(path)[0] + ".png"
     figure = figures.learning_curves({model.variant: [state.history]}, f"{task.name}: {model.variant}", "loss",
                                      {**task.references, "chance": task.chance["loss"]})
     figures.save(figure, picture)

@@ -45,6 +45,8 @@ def save(path, state, model, task, recipe):
 def load(path, model=None):
     """The checkpoint in a file. ValueError: unreadable, truncated, of another format, or of another model than `model`."""
     try:
+        with open(path, "rb") as file:
+            require(zipfile.is_zipfile(file), "it is truncated, or something else")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
             about = json.loads(str(kept["about"]))
             arrays = {name: kept[name] for name in kept.files if name != "about"}

@@ -46,11 +46,9 @@ def resformer_sparse(layers=None, lambda_1=5.0, lambda_2=1.0):
         L = here.context.model.layers
         return here.n in layers if layers is not None else here.n > L - round(3 * L / 8)
 
-    def change(fresh, past, here):
-        return lambda_1 * past[0]["fresh_values"] + lambda_2 * fresh if active(here) else fresh
-
     def within(rng, model, params):
         require(all(n <= model.layers for n in layers or ()), f"layers={layers}: the model has {model.layers} layers")
         return params
 
-    return {"values": after_first(change), "parameters": (within,)}
+    return {"values": mix(lambda here: lambda_1 if active(here) else 0.0, lambda here: lambda_2 if active(here) else 1.0),
+            "parameters": (within,)}
