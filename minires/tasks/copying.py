@@ -29,7 +29,7 @@ def copy(alphabet=32, copied=8, masked=0.5):
     Each position of w is masked with probability `masked` (one at least per word), in one of its two copies, which one
     is a fair coin: so each answer stands in the other copy. Only masked positions count.
     With masked=1 there is twice as much to learn from in each step, and the task is easier: the post-norm Transformer,
-    which does not learn it in 400 steps at 0.5, then does.
+    which is near chance after the recipe's 300 steps at 0.5, then has learnt it with most seeds.
     Chance: loss ln(alphabet), accuracy 1/alphabet. Bayes: loss 0, accuracy 1.
 
     >>> copy().vocabulary, copy().length

@@ -47,7 +47,7 @@ def recall(pairs=4, keys=16, values=16):
     sequence; values are the ids after them, V = `keys` + `values`. Only the last position, the query, counts.
     Chance, among all values: loss ln(values), accuracy 1/values. Bayes: loss 0, accuracy 1.
     The reference is the first thing that a model learns: the answer is one of the values shown.
-    Caution: a Transformer of 6 layers of width 32, pre-norm or post-norm, did not leave chance in 1,500 steps.
+    Caution: in the 1,500 steps of the default recipe, pre-norm and ResFormer came as far as this reference and no further.
 
     >>> recall().vocabulary, recall().length
     (32, 9)
