@@ -12,7 +12,7 @@ SMALL_LLAMA = {**LLAMA, "layers": 4, "width": 64, "heads": 4, "kv_heads": 2, "fe
 
 RECIPES = {
     "copy": (SMALL_BERT, Recipe(steps=300, batch=32, learning_rate=1e-3, warm_up=20, final=1.0)),
-    "recall": ({**SMALL_LLAMA, "layers": 3}, Recipe(steps=1500, batch=64, learning_rate=3e-3, warm_up=100)),
+    "recall": ({**SMALL_LLAMA, "layers": 2}, Recipe(steps=400, batch=64, learning_rate=3e-3, warm_up=50)),
     "sort": ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},
              Recipe(steps=600, batch=32, learning_rate=3e-3, warm_up=50)),
     "reverse": ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},

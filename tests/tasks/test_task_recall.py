@@ -13,11 +13,11 @@ def draw(seed=0, size=SIZE, **options):
     return task, task.batch(np.random.default_rng(seed), size)
 
 
-@pytest.mark.parametrize("pairs, keys, values", [(4, 16, 16), (1, 1, 2), (3, 3, 5)])
-def test_recall_batches_have_the_promised_shapes_and_types(pairs, keys, values):
-    task, batch = draw(pairs=pairs, keys=keys, values=values)
+@pytest.mark.parametrize("pairs, keys, values, queries", [(4, 16, 16, 3), (1, 1, 2, 1), (3, 3, 5, None)])
+def test_recall_batches_have_the_promised_shapes_and_types(pairs, keys, values, queries):
+    task, batch = draw(pairs=pairs, keys=keys, values=values, queries=queries)
     assert set(batch.inputs) == {"tokens"} and task.kind == "decoder"
-    assert task.length == 2 * pairs + 1 and task.vocabulary == keys + values == len(task.symbols)
+    assert task.length == 2 * pairs + 2 * (queries or pairs) - 1 and task.vocabulary == keys + values == len(task.symbols)
     for array, dtype in [(batch.inputs["tokens"], np.int64), (batch.targets, np.int64), (batch.weights, np.float64)]:
         assert array.shape == (SIZE, task.length) and array.dtype == dtype
 
@@ -41,24 +41,30 @@ def test_recall_targets_are_the_next_tokens():
     np.testing.assert_array_equal(batch.targets[:, :-1], batch.inputs["tokens"][:, 1:])
 
 
-def test_only_the_query_counts():
-    _, batch = draw()
-    np.testing.assert_array_equal(batch.weights, np.tile([0.0] * 8 + [1.0], (SIZE, 1)))
+def test_only_the_queries_count():
+    _, batch = draw(queries=3)
+    np.testing.assert_array_equal(batch.weights, np.tile([0.0] * 8 + [1.0, 0.0, 1.0, 0.0, 1.0], (SIZE, 1)))
 
 
 def test_a_lookup_by_key_answers_every_query():
-    task, batch = draw()
-    for tokens, target in zip(batch.inputs["tokens"], batch.targets[:, -1]):
+    task, batch = draw(queries=3)
+    for tokens, targets in zip(batch.inputs["tokens"], batch.targets):
         value_of = dict(zip(tokens[0:8:2], tokens[1:8:2]))
-        assert len(value_of) == 4 and value_of[tokens[-1]] == target
+        assert len(value_of) == 4 and [value_of[key] for key in tokens[8::2]] == targets[8::2].tolist()
     assert task.bayes == {"loss": 0.0, "accuracy": 1.0}
 
 
+def test_no_pair_is_asked_twice_so_that_no_answer_is_given_away():
+    task, batch = draw()
+    assert task.options["queries"] == 4
+    np.testing.assert_array_equal(np.sort(batch.inputs["tokens"][:, 8::2]), np.sort(batch.inputs["tokens"][:, 0:8:2]))
+
+
 def test_every_pair_is_asked_equally_often():
-    _, batch = draw()
+    _, batch = draw(queries=1)
     tokens = batch.inputs["tokens"]
     share = (tokens[:, 0:8:2] == tokens[:, -1:]).mean(axis=0)
-    assert share.sum() == 1
+    assert share.sum() == pytest.approx(1)
     np.testing.assert_allclose(share, 1 / 4, atol=4 * (3 / 16 / SIZE) ** 0.5)
 
 
@@ -73,7 +79,7 @@ def test_the_uniform_predictor_over_values_is_at_chance_level():
 
 @pytest.mark.parametrize("pairs, values", [(4, 16), (4, 2), (7, 3)])
 def test_the_reference_is_the_loss_of_guessing_among_the_values_shown(pairs, values):
-    task, batch = draw(pairs=pairs, values=values, size=20000)
+    task, batch = draw(pairs=pairs, values=values, queries=1, size=20000)
     shown = batch.inputs["tokens"][:, 1:-1:2]
     losses = -np.log((shown == batch.targets[:, -1:]).mean(axis=1))
     assert abs(losses.mean() - task.references["one of the values shown"]) < 4 * losses.std() / 20000 ** 0.5
@@ -90,5 +96,10 @@ def test_recall_prints_keys_and_values_apart():
 
 
 def test_more_pairs_than_keys_is_an_error():
-    with pytest.raises(ValueError, match=r"^pairs is 5: expected at most keys = 4, .*differ$"):
+    with pytest.raises(ValueError, match=r"^pairs=5: expected at most keys=4, .*differ$"):
         make_task("recall", pairs=5, keys=4)
+
+
+def test_more_queries_than_pairs_is_an_error():
+    with pytest.raises(ValueError, match=r"^queries=5: expected at most pairs=4, because each pair is asked once$"):
+        make_task("recall", queries=5)
