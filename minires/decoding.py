@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minires import checks
-from minires.errors import number, require, whole_number
+from minires.errors import positive, require, whole_number
 from minires.forward import forward
 from minires.layers import softmax
 
@@ -45,8 +45,18 @@ def decode(model, params, tokens, cache=None, **inputs):
     Nothing is changed in place: an old cache stays valid, so that a beam may branch from it.
     ValueError: a bidirectional encoder, a cache of another model, and whatever `Transformer.apply` refuses.
     """
+    check_decoder(model, params)
+    return advance(model, params, tokens, cache, inputs)
+
+
+def check_decoder(model, params):
+    """A model that can decode, with its own parameters."""
     require(model.kind != "encoder", "a bidirectional encoder cannot decode step by step: expected a decoder")
     checks.check_parameters(model, params)
+
+
+def advance(model, params, tokens, cache, inputs):
+    """`decode` with parameters that are checked already."""
     if cache is not None:
         checks.check_cache(model, cache, len(checks.check_ids("tokens", tokens, model.vocabulary)), Cache)
     inputs = with_kept(checks.check_inputs(model, tokens, inputs, cache), cache)
@@ -77,7 +87,8 @@ def generate(model, params, tokens, steps, rng=None, temperature=1.0, **inputs):
     inputs: those of the first call of `decode`, but no mask or bias, whose size would have to grow.
     Where learned positions end, the last maximum_length tokens are read anew for each further token.
     """
-    number("temperature", temperature, np.nextafter(0, 1), expected="a positive number")
+    check_decoder(model, params)
+    positive("temperature", temperature)
     whole_number("steps", steps, lowest=0)
     for name in ("mask", "bias"):
         require(inputs.get(name) is None, f"{name} cannot grow with the tokens: describe the model with a window instead")
@@ -89,7 +100,7 @@ def generate(model, params, tokens, steps, rng=None, temperature=1.0, **inputs):
         if tokens.shape[1] > longest:
             start = tokens.shape[1] - model.maximum_length
             new, cache, later = tokens[:, start:], None, restart(inputs, start, tokens.shape)
-        logits, cache = decode(model, params, new, cache, **later)
+        logits, cache = advance(model, params, new, cache, later)
         later = {}
         new = choose(logits[:, -1], rng, temperature)[:, None]  # (B, 1)
         tokens = np.concatenate([tokens, new], axis=1)  # (B, T)

@@ -49,6 +49,11 @@ def number(name, value, low=-math.inf, high=math.inf, expected="a finite number"
     return float(value)
 
 
+def positive(name, value):
+    """`value` as a float above zero; ValueError where it is not."""
+    return number(name, value, math.ulp(0.0), expected="a positive number")
+
+
 def truth(name, value):
     """`value` as a bool; ValueError for anything else, as "no" would count as true."""
     if value not in (True, False):

@@ -30,7 +30,7 @@ def causal_mask(t, s, dtype=np.float64):
 
 def sliding_window_mask(t, s, window, dtype=np.float64):
     """A query sees the keys nearer than `window`: |t - s| < window, itself included. (T, S)."""
-    return additive(abs(t[:, None] - s[None, :]) < window, dtype)
+    return global_local_mask(t, s, window, 0, dtype)
 
 
 def global_local_mask(t, s, window, global_tokens, dtype=np.float64):

@@ -46,7 +46,7 @@ class Transformer:
     epsilon: float = 1e-12              # of the norms
     activation: str = "gelu_tanh"       # gelu_tanh, gelu_erf, relu, swiglu
     biases: bool = True                 # in linear maps and LayerNorm
-    window: int | tuple | None = None   # sliding window |t - s| < window; one number, or one (or None) per layer
+    window: int | tuple | None = None   # of self-attention: |t - s| < window; one number, or one (or None) per layer
     global_tokens: int = 0              # with a window: the first tokens see all and are seen by all
     head: str | None = None             # masked_lm, linear, tied; None: by kind
     dropout: float = 0.0                # on embeddings, probabilities and sublayer outputs, where apply gets an rng

@@ -1,22 +1,20 @@
 """A model and a recipe that learn each task on a CPU in seconds to a minute: the defaults of the command line."""
 
-from minires.errors import number, require, whole_number
+from minires.errors import number, positive, require, whole_number
 from minires.model import BERT, LLAMA, Transformer
 from minires.training.state import Recipe
-
-POSITIVE = 5e-324  # the smallest positive float
 
 # RealFormer's toy of the copy task: six layers of width 32, post-norm in the house of BERT, hardly any warm-up.
 SMALL_BERT = {**BERT, "layers": 6, "width": 32, "heads": 4, "head": "linear"}
 SMALL_LLAMA = {**LLAMA, "layers": 4, "width": 64, "heads": 4, "kv_heads": 2, "feed_forward": 128, "initial_std": 0.05}
+SEQUENCES = ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},
+             Recipe(steps=600, batch=32, learning_rate=3e-3, warm_up=50))
 
 RECIPES = {
     "copy": (SMALL_BERT, Recipe(steps=300, batch=32, learning_rate=1e-3, warm_up=20, final=1.0)),
     "recall": ({**SMALL_LLAMA, "layers": 2}, Recipe(steps=400, batch=64, learning_rate=3e-3, warm_up=50)),
-    "sort": ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},
-             Recipe(steps=600, batch=32, learning_rate=3e-3, warm_up=50)),
-    "reverse": ({**BERT, "layers": 2, "width": 32, "heads": 4, "initial_std": 0.1},
-                Recipe(steps=600, batch=32, learning_rate=3e-3, warm_up=50)),
+    "sort": SEQUENCES,
+    "reverse": SEQUENCES,
     "characters": (SMALL_LLAMA, Recipe(steps=300, batch=16, learning_rate=3e-3, warm_up=30, weight_decay=0.01)),
     "masked_characters": (SMALL_LLAMA, Recipe(steps=600, batch=16, learning_rate=3e-3, warm_up=30, weight_decay=0.01)),
 }
@@ -45,7 +43,7 @@ def recipe_for(task, **changes):
     for name in ("steps", "batch", "warm_up", "evaluate_every"):
         whole_number(name, getattr(recipe, name))
     whole_number("seed", recipe.seed, lowest=0)
-    number("learning_rate", recipe.learning_rate, POSITIVE, expected="a positive number")
+    positive("learning_rate", recipe.learning_rate)
     number("weight_decay", recipe.weight_decay, 0, expected="a number of at least 0")
-    number("clip", recipe.clip, POSITIVE, expected="a positive number")
+    positive("clip", recipe.clip)
     return recipe

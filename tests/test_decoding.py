@@ -187,3 +187,11 @@ def test_an_encoder_cannot_decode(call):
     model, params = build(kind="encoder")
     with pytest.raises(ValueError, match="^a bidirectional encoder cannot decode step by step: expected a decoder$"):
         call(model, params)
+
+
+def test_generating_checks_the_parameters_once_and_not_at_each_token(monkeypatch):
+    model, params = build()
+    checked = []
+    monkeypatch.setattr("minires.checks.check_parameters", lambda *arguments: checked.append(1))
+    generate(model, params, TOKENS, 4)
+    assert checked == [1]

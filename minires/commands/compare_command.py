@@ -6,7 +6,8 @@ One process per core; --backend takes the runs to another joblib backend, such a
 import json
 import os
 
-from minires.commands.options import (add_model, add_recipe, add_task, model_changes, recipe_changes, task_of)
+from minires.commands.options import (OUT, add_model, add_out, add_recipe, add_task, levels, model_changes, recipe_changes,
+                                      task_of)
 from minires.errors import require
 from minires.experiments import compare, summarise
 from minires.files import writable_folder, write_atomically
@@ -26,7 +27,7 @@ def arguments(parser):
     parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
     parser.add_argument("--backend", default="loky", help="of joblib: loky (processes of this computer, default), or a "
                         "name that a cluster's library registers, e.g. dask")
-    parser.add_argument("--out", default="minires-output", metavar="FOLDER", help="default: minires-output")
+    add_out(parser)
     add_task(parser)
     add_model(parser)
     add_recipe(parser)
@@ -39,7 +40,7 @@ def run(arguments):
     recipe_for(task, **recipe)
     for variant in arguments.variant:  # a mistake shows before the first run, not after it
         describe(variant, task, **changes)
-    folder = writable_folder(arguments.out)
+    folder = writable_folder(arguments.out or OUT)
     results = compare(arguments.variant, task.name, task.options, arguments.seeds, changes, recipe, arguments.jobs,
                       arguments.backend)
     rows = summarise(results)
@@ -48,8 +49,7 @@ def run(arguments):
         print(as_json({"task": task.name, "references": task.references, "rows": rows, **paths}))
         return
     print(table(rows, COLUMNS))
-    levels = {"chance": task.chance["loss"], **task.references}
-    print("\n" + "\n".join(f"{name}: {loss:.4f} nats" for name, loss in levels.items()))
+    print("\n" + "\n".join(f"{name}: {loss:.4f} nats" for name, loss in levels(task).items()))
     print("\n" + "\n".join(f"{what}: {path}" for what, path in paths.items()))
 
 
@@ -60,9 +60,7 @@ def keep(results, task, folder):
     for result in results:
         histories.setdefault(result["variant"], []).append(result["history"])
     paths = {}
-    for quantity in ("loss", "accuracy"):
-        references = {**task.references, "chance": task.chance["loss"]} if quantity == "loss" else {
-            "chance": task.chance["accuracy"]}
+    for quantity, references in (("loss", levels(task)), ("accuracy", {"chance": task.chance["accuracy"]})):
         paths[f"{quantity} curves"] = os.path.join(folder, f"{task.name}-{quantity}.png")
         figures.save(figures.learning_curves(histories, task.name, quantity, references), paths[f"{quantity} curves"])
     paths["histories"] = os.path.join(folder, f"{task.name}-histories.json")

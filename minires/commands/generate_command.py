@@ -1,6 +1,6 @@
 """Continue a text with a trained character model, token by token from its cache.
 
-A model of another task continues its own symbols in the same way; a masked model has nothing to continue.
+Only a model of the task `characters` writes text: a masked model has nothing to continue, recall has no letters.
 """
 
 import numpy as np
@@ -32,6 +32,8 @@ def run(arguments):
     found = load(arguments.checkpoint)
     require(found.model.kind == "decoder",
             f"checkpoint {arguments.checkpoint!r} is of kind {found.model.kind}: only a decoder continues a text")
+    require(found.task["name"] == "characters",
+            f"checkpoint {arguments.checkpoint!r} is of the task {found.task['name']}: expected characters")
     text = continue_text(found.model, found.params, found.task["symbols"], arguments.prompt, arguments.tokens,
                          arguments.temperature, arguments.seed)
     _, cache = decode(found.model, found.params, np.zeros((1, 1), dtype=int))

@@ -6,19 +6,25 @@ import os
 
 from minires.tasks import make_task
 
-SIZES = {"layers": int, "width": int, "heads": int, "kv_heads": int, "feed_forward": int, "positions": str, "norm": str,
-         "placement": str, "activation": str, "dropout": float, "initial_std": float}
+OUT = "minires-output"
+SIZES = {"layers": int, "width": int, "heads": int, "kv_heads": int, "head_width": int, "feed_forward": int,
+         "window": int, "global_tokens": int, "positions": str, "norm": str, "placement": str, "activation": str, "head": str,
+         "epsilon": float, "dropout": float, "initial_std": float}
 RECIPE = {"steps": int, "batch": int, "learning_rate": float, "warm_up": int, "optimiser": str, "weight_decay": float,
           "dtype": str, "clip": float, "evaluate_every": int}
 
 
 def add_task(parser):
     """--task, --text, --task-option."""
-    parser.add_argument("--task", default="characters",
-                        help="copy, recall, sort, reverse, characters (default), masked_characters")
+    parser.add_argument("--task", help="copy, recall, sort, reverse, characters (default), masked_characters")
     parser.add_argument("--text", metavar="FILE", help="a UTF-8 text to learn from; default: Python's own help topics")
     parser.add_argument("--task-option", action="append", default=[], type=pair, metavar="NAME=VALUE",
                         help="an option of the task, e.g. length=32; may be repeated")
+
+
+def add_out(parser):
+    """--out."""
+    parser.add_argument("--out", metavar="FOLDER", help=f"default: {OUT}")
 
 
 def add_model(parser):
@@ -63,7 +69,12 @@ def task_of(arguments):
     options = dict(arguments.task_option)
     if arguments.text is not None:
         options["text"] = os.path.abspath(arguments.text)
-    return make_task(arguments.task, **options)
+    return make_task(arguments.task or "characters", **options)
+
+
+def levels(task):
+    """The losses to compare with."""
+    return {"chance": task.chance["loss"], **task.references}
 
 
 def model_changes(arguments):

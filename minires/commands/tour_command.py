@@ -7,6 +7,7 @@ import numpy as np
 
 from minires.analysis import summary
 from minires.commands.generate_command import continue_text
+from minires.commands.options import OUT, add_out
 from minires.errors import require
 from minires.experiments import reached, run as train_one, side_by_side
 from minires.files import writable_folder
@@ -39,7 +40,7 @@ SHOWS = {
 
 def arguments(parser):
     """--out, --seeds, --jobs."""
-    parser.add_argument("--out", default="minires-output", metavar="FOLDER", help="default: minires-output")
+    add_out(parser)
     parser.add_argument("--seeds", type=int, default=3, help="of the copy task; default: 3")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
 
@@ -47,7 +48,7 @@ def arguments(parser):
 def run(arguments):
     """Run all parts in parallel, then print and draw."""
     require(arguments.seeds >= 1, f"--seeds {arguments.seeds}: expected at least 1")
-    folder, began = writable_folder(arguments.out), time.perf_counter()
+    folder, began = writable_folder(arguments.out or OUT), time.perf_counter()
     text = [(train_one, variant, "characters", {}, {"placement": "pre"}, {"dtype": "float32"}) for variant in TEXT]
     copy = [(train_one, variant, "copy", {}, {}, {"dtype": "float32", "seed": seed})
             for variant in COPY for seed in range(arguments.seeds)]

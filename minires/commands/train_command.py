@@ -5,8 +5,9 @@ Ctrl-C saves and says how to go on; --resume goes on bit for bit.
 
 import os
 
+from minires.commands.options import (OUT, add_model, add_out, add_recipe, add_task, levels, model_changes, recipe_changes,
+                                      task_of)
 from minires.errors import require
-from minires.commands.options import (add_model, add_recipe, add_task, model_changes, recipe_changes, task_of)
 from minires.files import writable_folder
 from minires.parameters import count, unflatten
 from minires.recipes import describe, recipe_for
@@ -23,7 +24,7 @@ def arguments(parser):
     parser.add_argument("variant", nargs="?", metavar="VARIANT", help="a name of `minires list`")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="go on with an interrupted training")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--out", default="minires-output", metavar="FOLDER", help="default: minires-output")
+    add_out(parser)
     add_task(parser)
     add_model(parser)
     add_recipe(parser)
@@ -37,7 +38,7 @@ def run(arguments):
     from minires import figures  # matplotlib is slow to import: only where a picture is drawn
     picture = os.path.splitext(path)[0] + ".png"
     figure = figures.learning_curves({model.variant: [state.history]}, f"{task.name}: {model.variant}", "loss",
-                                     {**task.references, "chance": task.chance["loss"]})
+                                     levels(task))
     figures.save(figure, picture)
     result = {"variant": model.variant, "task": task.name, "steps": state.step, "seed": recipe.seed,
               "parameters": count(unflatten(state.params)), "loss": state.history["validation_loss"][-1],
@@ -52,8 +53,7 @@ def begun(arguments):
     task = task_of(arguments)
     model = describe(arguments.variant, task, **model_changes(arguments))
     recipe = recipe_for(task, **recipe_changes(arguments), seed=arguments.seed)
-    writable_folder(arguments.out)
-    path = os.path.join(arguments.out, f"{arguments.variant}-{task.name}-{recipe.seed}.npz")
+    path = os.path.join(writable_folder(arguments.out or OUT), f"{arguments.variant}-{task.name}-{recipe.seed}.npz")
     return model, task, recipe, None, path
 
 
@@ -64,11 +64,10 @@ def resumed(arguments):
     require(same, f"checkpoint {arguments.resume!r} is of another model: its variant is {found.model.variant!r}, "
                   f"expected {arguments.variant!r}")
     changed = set(model_changes(arguments)) | set(recipe_changes(arguments)) - {"steps"}
-    changed |= {"text"} if arguments.text else set()
-    changed |= {"seed"} if arguments.seed is not None else set()
+    changed |= {name for name in ("task", "text", "task_option", "seed", "out") if getattr(arguments, name) not in (None, [])}
     require(not changed, f"--resume keeps model, task and recipe: {', '.join(sorted(changed))} cannot change")
     task = make_task(found.task["name"], **found.task["options"])
-    recipe = found.recipe._replace(steps=arguments.steps or found.recipe.steps)
+    recipe = found.recipe._replace(steps=found.recipe.steps if arguments.steps is None else arguments.steps)
     require(recipe.steps > found.state.step,
             f"checkpoint {arguments.resume!r} has all its {found.state.step} steps: expected --steps above that")
     return found.model, task, recipe, found.state, arguments.resume

@@ -29,10 +29,10 @@ def begin(model, task, recipe):
             f"task {task.name} has {task.vocabulary} token ids, the model's vocabulary is {model.vocabulary}")
     params = flatten(model.init(np.random.default_rng([recipe.seed, 0]), recipe.dtype))
     rng = np.random.default_rng([recipe.seed, 1])
-    return State(0, params, moments_of(recipe).start(params), rng.bit_generator.state, new_history())
+    return State(0, params, optimiser_of(recipe).start(params), rng.bit_generator.state, new_history())
 
 
-def moments_of(recipe):
+def optimiser_of(recipe):
     """The recipe's optimiser."""
     return optimiser(recipe.optimiser, weight_decay=recipe.weight_decay)
 
@@ -40,7 +40,8 @@ def moments_of(recipe):
 def train(model, task, recipe, state=None, path=None, every=100, progress=True):
     """Train from `state` (or from the start) to recipe.steps; returns the last state.
 
-    path: where to keep a checkpoint, written each `every` steps and at the end; Ctrl-C writes it too.
+    path: where to keep a checkpoint, written each `every` steps and at the end; Ctrl-C writes it too. A state that goes
+    on is taken to have come from there.
     Diverged: the loss or a gradient is not finite; the last good checkpoint is kept.
     """
     state = begin(model, task, recipe) if state is None else state
@@ -48,17 +49,17 @@ def train(model, task, recipe, state=None, path=None, every=100, progress=True):
     held_out = task.validation(np.random.default_rng([recipe.seed, 2]), recipe.validation)
     bar = tqdm(total=recipe.steps, initial=state.step, desc=model.variant if isinstance(model.variant, str) else "own",
                disable=not progress, file=sys.stderr, unit="step")
-    saved = None
+    good = path if state.step else None  # a training that goes on has its checkpoint already
     try:
         with bar:
             while state.step < recipe.steps:
                 with np.errstate(all="ignore"):  # what overflows is found by check_finite, with its name
-                    state = one_step(model, task, recipe, state, held_out, path if saved else None)
+                    state = one_step(model, task, recipe, state, held_out, good)
                 bar.update()
                 bar.set_postfix(loss=f"{state.history['loss'][-1]:.3f}", accuracy=f"{state.history['accuracy'][-1]:.3f}")
                 if path and (state.step % every == 0 or state.step == recipe.steps):
                     save(path, state, model, task, recipe)
-                    saved = state.step
+                    good = path
     except KeyboardInterrupt:
         raise Interrupted(interrupted(path, state, model, task, recipe)) from None
     return state
@@ -72,7 +73,7 @@ def interrupted(path, state, model, task, recipe):
     return f"stopped after step {state.step}, saved; go on with: minires train --resume {path}"
 
 
-def one_step(model, task, recipe, state, held_out, saved):
+def one_step(model, task, recipe, state, held_out, good):
     """The state after one more step."""
     step, rng = state.step + 1, np.random.default_rng()
     rng.bit_generator.state = state.rng
@@ -81,14 +82,14 @@ def one_step(model, task, recipe, state, held_out, saved):
         batch = batch._replace(inputs={**batch.inputs, "rng": rng})
     value, logits, gradient = loss_and_gradient(model, state.params, batch)
     norm = global_norm(gradient)
-    check_finite(step, value, gradient, norm, saved)
+    check_finite(step, value, gradient, norm, good)
     rate = warm_up_cosine(step, recipe.steps, recipe.learning_rate, recipe.warm_up, recipe.final)
-    params, moments = moments_of(recipe).update(state.params, clip(gradient, norm, recipe.clip), state.moments, step, rate)
+    params, moments = optimiser_of(recipe).update(state.params, clip(gradient, norm, recipe.clip), state.moments, step, rate)
     history = extend(state.history, step=step, loss=float(value), accuracy=accuracy(logits, batch),
                      learning_rate=rate, gradient_norm=norm)
     if step % recipe.evaluate_every == 0 or step == recipe.steps:
         value, correct = evaluate(model, unflatten(params), held_out)
-        check_finite(step, value, {}, 0.0, saved)
+        check_finite(step, value, {}, 0.0, good)
         history = extend(history, validation_step=step, validation_loss=value, validation_accuracy=correct)
     return State(step, params, moments, rng.bit_generator.state, history)
 
@@ -106,14 +107,14 @@ def loss_and_gradient(model, params, batch):
     return value, kept[0]._value, gradient
 
 
-def check_finite(step, value, gradient, norm, saved):
+def check_finite(step, value, gradient, norm, good):
     """Diverged, naming the step, the first parameter whose gradient is not finite, and the last good checkpoint."""
     if np.isfinite(value) and np.isfinite(norm):
         return
     bad = [name for name, g in gradient.items() if not np.all(np.isfinite(g))]
     where = f", the gradient of {bad[0]} is not finite (one of {len(bad)} such parameters)" if bad else ""
     where = where or ("" if np.isfinite(norm) else ", the norm of the gradient is not finite")
-    kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was kept"
+    kept = f"the last good checkpoint is {good}" if good else "no checkpoint was kept"
     raise Diverged(f"training diverged at step {step}: the loss is {float(value):.4g}{where}; {kept}")
 
 

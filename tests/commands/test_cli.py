@@ -110,6 +110,10 @@ def test_resume_refuses_what_cannot_change(run):
     run("train", "realformer", *SMALL, "--steps", 2)
     path = "minires-output/realformer-copy-0.npz"
     refused(run("train", "--resume", path, "--steps", 5, "--width", 16), "--resume keeps", "width cannot change")
+    for words in (["--task", "copy"], ["--task-option", "copied=3"], ["--text", "a.txt"], ["--seed", "0"], ["--out", "o"]):
+        name = words[0].removeprefix("--").replace("-", "_")
+        refused(run("train", "--resume", path, "--steps", 5, *words), f"{name} cannot change")
+    refused(run("train", "--resume", path, "--steps", 0), "expected --steps above that")
     refused(run("train", "svformer", "--resume", path), "its variant is 'realformer', expected 'svformer'")
     with open(path, "r+b") as file:
         file.truncate(1000)
@@ -135,6 +139,18 @@ def test_a_text_is_learnt_and_continued_and_a_changed_text_is_noticed(run, tmp_p
 def test_an_encoder_has_nothing_to_generate(run):
     run("train", "vanilla", *SMALL, "--steps", 1)
     refused(run("generate", "minires-output/vanilla-copy-0.npz"), "of kind encoder", "only a decoder")
+
+
+def test_a_model_of_another_task_writes_no_text(run):
+    run("train", "pre_norm", "--task", "recall", "--steps", 1, "--layers", 1, "--width", 8, "--heads", 2)
+    refused(run("generate", "minires-output/pre_norm-recall-0.npz"), "is of the task recall: expected characters")
+
+
+def test_every_size_of_the_description_can_be_set(run):
+    words = {"head-width": 6, "window": 2, "global-tokens": 1, "head": "tied", "epsilon": 0.5, "feed-forward": 3}
+    run("train", "realformer", *SMALL, "--steps", 1, *(word for name, value in words.items() for word in (f"--{name}", value)))
+    model = load("minires-output/realformer-copy-0.npz").model
+    assert {name: getattr(model, name.replace("-", "_")) for name in words} == words
 
 
 def test_compare_prints_mean_and_spread_and_keeps_curves_and_histories(run):

@@ -55,6 +55,8 @@ def test_a_nan_stops_the_training_with_step_and_parameter_and_keeps_the_last_goo
     told = r"at step 5: the loss is nan, the gradient of .* is not finite .*; no checkpoint was kept"
     with pytest.raises(Diverged, match=told):
         quiet(model, task, recipe._replace(steps=9), broken)
+    with pytest.raises(Diverged, match=r"at step 5: .*; the last good checkpoint is .*good\.npz"):
+        quiet(model, task, recipe._replace(steps=9), broken, path=path)
     assert same_bits(load(path).state, good)
 
 

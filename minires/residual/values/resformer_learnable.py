@@ -52,8 +52,8 @@ def resformer_plus(span="2..L", theta=0.0, lambda_2=0.5):
 
     def shared(rng, model, params):
         L = len(params["layers"])
-        require(np.size(theta) in (1, L + 1 - first), f"theta has {np.size(theta)} logits, expected {L + 1 - first}: "
-                f"one per layer {first} .. {L}")
+        require(not isinstance(theta, list) or len(theta) == L + 1 - first,
+                f"theta has {np.size(theta)} logits, expected a number or {L + 1 - first}: one per layer {first} .. {L}")
         chains = [sublayer for sublayer in ATTENTION if sublayer in params["layers"][0]]
         return {**params, "shared": {chain: {"s": np.array(float(L)), "theta": np.zeros(L + 1 - first) + theta}
                                      for chain in chains}}
