@@ -7,6 +7,10 @@ from numbers import Integral, Real
 LARGEST = 10 ** 9  # of a size: beyond it something else was meant
 
 
+class Diverged(ArithmeticError):
+    """A loss, a gradient or a free run became NaN, infinite or larger than its bound; the message says at which step."""
+
+
 def one_of(what, given, choices):
     """choices[given], or a ValueError that names the nearest choice.
 

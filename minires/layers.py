@@ -7,6 +7,8 @@ The Jacobian of softmax, of standardisation and of root-mean-square scaling is s
 reverse-mode (VJP) and its forward-mode (JVP) derivative.
 """
 
+import math
+
 import autograd.numpy as np
 import numpy
 from autograd.extend import defjvp, defvjp, primitive
@@ -40,8 +42,8 @@ defjvp(product, lambda g, ans, x, W: product(g, W), lambda g, ans, x, W: product
 
 
 def rows(x):
-    """All leading axes as one."""
-    return np.reshape(x, (-1, x.shape[-1]))
+    """All leading axes as one, also where there is nothing in the last."""
+    return np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def linear(x, W, b=None):

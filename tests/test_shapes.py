@@ -52,7 +52,10 @@ def commented(path):
 
 
 def mismatch(shape, comment, sizes):
-    """What is wrong with a shape, or None. A letter without a size gets one; 'r*T' and 'D/2' are worked out."""
+    """What is wrong with a shape, or None. A letter without a size gets one; 'r*T' and 'D/2' are worked out.
+
+    A product with a letter that has no size yet ('M*D' of the rows of a readout) says nothing.
+    """
     parts = [part.strip() for part in comment.strip("()").split(",") if part.strip()]
     if parts[0] == "...":
         parts, shape = parts[1:], shape[len(shape) - len(parts) + 1:]
@@ -60,9 +63,17 @@ def mismatch(shape, comment, sizes):
         for part, size in zip(parts, shape):
             if part.isalpha():
                 sizes.setdefault(part, size)
-        if [eval(part.replace("/", "//"), {}, sizes) for part in parts] == list(shape):
+        if all(worked_out(part, sizes, size) == size for part, size in zip(parts, shape)):
             return None
     return f"{comment} is {shape} where {sizes}"
+
+
+def worked_out(part, sizes, otherwise):
+    """The size that a part of a comment stands for."""
+    try:
+        return eval(part.replace("/", "//"), {}, sizes)
+    except NameError:
+        return otherwise
 
 
 def watch(run, files=FILES, **sizes):

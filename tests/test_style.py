@@ -22,18 +22,19 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Each place imports only from those before it. Packages count as one place.
 CORE = ["_version", "errors", "parameters", "layers", "activations", "positions", "masks", "attention", "transformer",
-        "residual", "initial", "checks", "forward", "model", "decoding", "gradients"]
+        "residual", "initial", "checks", "forward", "model", "decoding", "gradients", "reservoir"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "commands",
                 "cli", "__main__", "minires"]
 DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "attention.py", "transformer.py", "forward.py"] + [
-    name for name in NAMES if name.startswith("residual/") and name != "residual/__init__.py"]
+    name for name in NAMES if name.startswith("residual/") and name != "residual/__init__.py"] + [
+    f"reservoir/{name}.py" for name in ("operators", "kernels", "echo_state", "generation", "deep", "checkpointing", "scaling",
+                                        "spectra", "readouts/features", "readouts/series")]
 
 FILE, VARIANT, FUNCTION = 150, 60, 25  # lines: of a file; of code in a variant's file; of a function without docstring
 LONGER = {  # file -> (lines, why they stay together)
     "layers.py": (180, "a fused operation has its derivatives right under it"),
     "gradients.py": (160, "the gradient, the tiny model of each variant and the check that reads both"),
     "analysis.py": (310, "every metric of the papers; each is a function of a few lines with its equation"),
-    "figures.py": (300, "every picture, so that a variant looks the same in all of them"),
 }
 
 
@@ -157,7 +158,7 @@ def test_imports_go_one_way(path):
         if name in MODULES:
             inside = place(name) == place(own) and name != f"minires.{place(own)}"
             assert inside or ORDER.index(place(name)) < ORDER.index(place(own)), f"{own} imports {name}"
-            assert place(name) not in ("cli", "figures") or place(own) == "__main__"
+            assert place(name) not in ("cli", "figures") or place(own) in ("__main__", place(name))
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

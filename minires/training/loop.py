@@ -6,16 +6,12 @@ import numpy as np
 from tqdm import tqdm
 
 from minires import checks
-from minires.errors import require
+from minires.errors import Diverged, require
 from minires.gradients import loss, value_and_gradient
 from minires.parameters import flatten, unflatten
 from minires.training.checkpoint import save
 from minires.training.optimisers import clip, global_norm, optimiser, warm_up_cosine
 from minires.training.state import State, new_history
-
-
-class Diverged(ArithmeticError):
-    """A loss or a gradient became NaN or infinite; the message says where, and which checkpoint is good."""
 
 
 class Interrupted(Exception):
@@ -81,10 +77,7 @@ def one_step(model, task, recipe, state, held_out, good):
     if model.dropout:
         batch = batch._replace(inputs={**batch.inputs, "rng": rng})
     value, logits, gradient = loss_and_gradient(model, state.params, batch)
-    norm = global_norm(gradient)
-    check_finite(step, value, gradient, norm, good)
-    rate = warm_up_cosine(step, recipe.steps, recipe.learning_rate, recipe.warm_up, recipe.final)
-    params, moments = optimiser_of(recipe).update(state.params, clip(gradient, norm, recipe.clip), state.moments, step, rate)
+    params, moments, rate, norm = descend(recipe, state, value, gradient, good)
     history = extend(state.history, step=step, loss=float(value), accuracy=accuracy(logits, batch),
                      learning_rate=rate, gradient_norm=norm)
     if step % recipe.evaluate_every == 0 or step == recipe.steps:
@@ -92,6 +85,15 @@ def one_step(model, task, recipe, state, held_out, good):
         check_finite(step, value, {}, 0.0, good)
         history = extend(history, validation_step=step, validation_loss=value, validation_accuracy=correct)
     return State(step, params, moments, rng.bit_generator.state, history)
+
+
+def descend(recipe, state, value, gradient, good=None):
+    """One move down the gradient, whatever the loss: clipped, at the scheduled rate. New parameters and moments, rate, norm."""
+    step, norm = state.step + 1, global_norm(gradient)
+    check_finite(step, value, gradient, norm, good)
+    rate = warm_up_cosine(step, recipe.steps, recipe.learning_rate, recipe.warm_up, recipe.final)
+    clipped = clip(gradient, norm, recipe.clip)
+    return *optimiser_of(recipe).update(state.params, clipped, state.moments, step, rate), rate, norm
 
 
 def loss_and_gradient(model, params, batch):
