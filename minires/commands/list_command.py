@@ -1,18 +1,79 @@
-"""List the variants: equation, norm placement, paper, file."""
+"""List the variants: equation, norm placement, paper, file. Or what a reservoir can be made of.
 
+    variants (default)    residual paths of the Transformer
+    series                tasks of `minires reservoir`
+    topologies, families  of its recurrent weights W; of what it keeps and gains, (K, g)
+    presets               the conventions of published reservoirs (minires.reservoir.presets)
+"""
+
+import inspect
+
+from minires.errors import one_of
 from minires.report import as_json, table
+from minires.reservoir.network import FAMILIES
+from minires.reservoir.presets import PRESETS
+from minires.reservoir.topologies import TOPOLOGIES
 from minires.residual import VARIANTS
+from minires.tasks.series import SERIES
 
-EXAMPLE = "minires list"
+EXAMPLE = "minires list series"
 
 
 def arguments(parser):
-    """None."""
+    """WHAT."""
+    parser.add_argument("what", nargs="?", default="variants", metavar="WHAT", help=", ".join(WHAT))
 
 
 def run(arguments):
     """Print the catalogue."""
-    rows = [{"variant": name, "equation": variant.equation, "placement": variant.placement, "paper": variant.paper,
-             "file": variant.file} for name, variant in VARIANTS.items()]
-    columns = {"variant": "variant", "equation": "equation", "placement": "norm", "paper": "paper", "file": "file"}
+    rows = one_of("list", arguments.what, WHAT)()
+    columns = {key: "norm" if key == "placement" else key for key in rows[0]}
     print(as_json(rows) if arguments.json else table(rows, columns))
+
+
+def variants():
+    """A row per variant."""
+    return [{"variant": name, "equation": variant.equation, "placement": variant.placement, "paper": variant.paper,
+             "file": variant.file} for name, variant in VARIANTS.items()]
+
+
+def explained(kind, functions, hidden=("length", "rng", "N")):
+    """A row per function: its name, the first line of its docstring, its options with their defaults, its file."""
+    return [{kind: name, "what": first_line(function), "options": options_of(function, hidden), "file": file_of(function)}
+            for name, function in functions.items()]
+
+
+def families():
+    """A row per family; its options are those of the description, where O is a name."""
+    return [{"family": name, "what": first_line(setting), "options": told(defaults), "file": file_of(setting)}
+            for name, (setting, defaults) in FAMILIES.items()]
+
+
+def presets():
+    """A row per preset."""
+    return [{"preset": name, "what": first_line(each.parameters), "reads": ", ".join(each.reads), "source": each.source}
+            for name, each in PRESETS.items()]
+
+
+def first_line(function):
+    """What a function is for."""
+    return inspect.getdoc(function).splitlines()[0]
+
+
+def options_of(function, hidden):
+    """NAME=DEFAULT of each option."""
+    return told({name: each.default for name, each in inspect.signature(function).parameters.items() if name not in hidden})
+
+
+def told(defaults):
+    """NAME=DEFAULT, ..."""
+    return " ".join(f"{name}={str(value).replace(' ', '')}" for name, value in defaults.items())
+
+
+def file_of(function):
+    """Its file, from the repository."""
+    return function.__module__.replace(".", "/") + ".py"
+
+
+WHAT = {"variants": variants, "series": lambda: explained("series", SERIES), "families": families, "presets": presets,
+        "topologies": lambda: explained("topology", TOPOLOGIES)}

@@ -1,47 +1,22 @@
-"""See it all in two minutes: gradient checks, the copy task, real text, attention; one table and four pictures."""
+"""See it all in two minutes: gradient checks, the copy task, real text, attention, two reservoirs; tables and six pictures."""
 
-import os
 import time
 
-import numpy as np
-
-from minires.analysis import summary
-from minires.commands.generate_command import continue_text
 from minires.commands.options import OUT, add_out
+from minires.commands.tour import reservoirs, transformers
 from minires.errors import require
-from minires.experiments import reached, run as train_one, side_by_side
+from minires.experiments import side_by_side
 from minires.files import writable_folder
-from minires.gradients import check_variant
-from minires.model import Transformer
-from minires.parameters import unflatten
-from minires.report import as_json, table
-from minires.tasks import make_task
+from minires.report import as_json
 
 EXAMPLE = "minires tour --out minires-output"
-
-COPY = ("vanilla", "pre_norm", "realformer", "realformer_mean")   # vanilla is post-norm, as RealFormer is
-TEXT = ("pre_norm", "realformer", "resformer", "svformer")        # all pre-norm: they differ in the residual alone
-COLUMNS = {"variant": "variant", "gradient": "gradient check", "copy_accuracy": "copy: accuracy",
-           "copy_steps": "copy: steps to 95 %", "text_loss": "text: loss (nats)", "parameters": "text: parameters",
-           "cache": "text: cache bytes/token"}
-SHOWS = {
-    "copy": "With hardly any warm-up, RealFormer's score edge makes a post-norm stack learn to copy where plain post-norm has "
-            "not begun; pre-norm learns a little later. It does not show that post-norm never learns: with other seeds and "
-            "learning rates (--learning-rate 3e-3), or every position masked (--task-option masked=1), it can.",
-    "text": "Losses on held-out English text, against the entropies of single characters and of pairs. It does not show a "
-            "ranking for larger models: one seed each, 300 steps; minires compare gives the spread over seeds.",
-    "attention": "The attention (head 1) of the copying models after training: where it was learned, positions of one copy "
-                 "look at the same place of the other. It does not show other heads, other sequences, or larger models.",
-    "concentration": "How concentrated the text models' attention is: RealFormer's layers attend alike and most sharply. "
-                     "It does not show what training taught, for that is partly arithmetic (its sums share terms, which "
-                     "acts as a temperature too), nor the attention sinks of large models.",
-}
+SHOWS = {**transformers.SHOWS, **reservoirs.SHOWS}
 
 
 def arguments(parser):
     """--out, --seeds, --jobs."""
     add_out(parser)
-    parser.add_argument("--seeds", type=int, default=3, help="of the copy task; default: 3")
+    parser.add_argument("--seeds", type=int, default=3, help="of the copy task and of NARMA-10; default: 3")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
 
 
@@ -49,76 +24,13 @@ def run(arguments):
     """Run all parts in parallel, then print and draw."""
     require(arguments.seeds >= 1, f"--seeds {arguments.seeds}: expected at least 1")
     folder, began = writable_folder(arguments.out or OUT), time.perf_counter()
-    text = [(train_one, variant, "characters", {}, {"placement": "pre"}, {"dtype": "float32"}) for variant in TEXT]
-    copy = [(train_one, variant, "copy", {}, {}, {"dtype": "float32", "seed": seed})
-            for variant in COPY for seed in range(arguments.seeds)]
-    checked = list(dict.fromkeys(COPY + TEXT))
-    check = [(check_variant, variant, 0, "decoder", 3) for variant in checked]
-    results = side_by_side(text + copy + check, arguments.jobs, "tour")
-    text, results = results[:len(text)], results[len(text):]
-    copy, check = results[:len(copy)], dict(zip(checked, results[len(copy):]))
-    task = make_task("characters")
-    rows = [row(variant, check[variant], copy, text) for variant in checked]
-    pictures = draw(folder, copy, text, task)
-    sample = next(result for result in text if result["variant"] == "resformer")
-    written = continue_text(*model_of(sample), task.symbols, "The ", 160, 0.7, 0)
+    first, second = transformers.calls(arguments.seeds), reservoirs.calls(arguments.seeds)
+    results = side_by_side(first + second, arguments.jobs, "tour")
+    first, second = transformers.report(results[:len(first)], folder), reservoirs.report(results[len(first):], folder)
+    pictures = {**first["pictures"], **second["pictures"]}
     seconds = time.perf_counter() - began
     if arguments.json:
-        print(as_json({"rows": rows, "references": task.references, "sample": written, "pictures": pictures,
-                       "shows": SHOWS, "seconds": seconds}))
+        print(as_json({**first, **second, "pictures": pictures, "shows": SHOWS, "seconds": seconds}))
     else:
-        print(readable(rows, task, written, pictures, seconds))
-
-
-def row(variant, checks, copy, text):
-    """All that was measured of one variant."""
-    own = [result for result in copy if result["variant"] == variant]
-    read = [result for result in text if result["variant"] == variant]
-    return {"variant": variant, "gradient": max(max(line.reverse, line.forward) for line in checks),
-            "copy_accuracy": float(np.mean([result["accuracy"] for result in own])) if own else None,
-            "copy_steps": [reached(result["history"], 0.95) for result in own] if own else None,
-            **({"text_loss": read[0]["loss"], "parameters": read[0]["parameters"],
-                "cache": read[0]["cache_bytes_per_token"]} if read else {})}
-
-
-def model_of(result):
-    """The model and the parameters of a training."""
-    return Transformer(**result["model"]), unflatten(result["params"])
-
-
-def draw(folder, copy, text, task):
-    """The four pictures; returns name -> path."""
-    from minires import figures  # matplotlib is slow to import: only where a picture is drawn
-    copying = make_task("copy")
-    example = copying.validation(np.random.default_rng(5), 1)
-    read = task.validation(np.random.default_rng(5), 16)
-    first = {result["variant"]: result for result in reversed(copy)}
-    first = {variant: first[variant] for variant in COPY}
-    group = lambda results: {variant: [result["history"] for result in results if result["variant"] == variant]
-                             for variant in dict.fromkeys(result["variant"] for result in results)}
-    made = {
-        "copy": figures.learning_curves(group(copy), "copy task", "accuracy", {"chance": copying.chance["accuracy"]}),
-        "text": figures.learning_curves(group(text), "next character of Python's help topics", "loss", task.references),
-        "attention": figures.attention_maps({variant: trace_of(result, example) for variant, result in first.items()},
-                                            [copying.symbols[i].replace("[MASK]", "_") for i in example.inputs["tokens"][0]]),
-        "concentration": figures.concentration({result["variant"]: summary(trace_of(result, read)) for result in text}),
-    }
-    paths = {name: os.path.join(folder, f"tour-{name}.png") for name in made}
-    for name, figure in made.items():
-        figures.save(figure, paths[name])
-    return paths
-
-
-def trace_of(result, batch):
-    """The trace of a trained model on a batch."""
-    model, params = model_of(result)
-    return model.apply(params, **batch.inputs)[1]
-
-
-def readable(rows, task, written, pictures, seconds):
-    """The table, the levels to compare with, the sample, the pictures with what they show."""
-    levels = ", ".join(f"{name} {loss:.4f}" for name, loss in task.references.items())
-    shows = "\n\n".join(f"{path}\n  {SHOWS[name]}" for name, path in pictures.items())
-    return (f"{table(rows, COLUMNS)}\n\ngradient check: largest relative error against central differences, every "
-            f"coordinate\ntext: {levels} nats per character of the whole text; losses are on its held-out tenth\n\n"
-            f"ResFormer writes:\n{written}\n\n{shows}\n\n{seconds:.0f} seconds")
+        shows = "\n\n".join(f"{path}\n  {SHOWS[name]}" for name, path in pictures.items())
+        print(f"{transformers.readable(first)}\n\n{reservoirs.readable(second)}\n\n{shows}\n\n{seconds:.0f} seconds")
