@@ -1,4 +1,4 @@
-"""minires: residual paths in Transformers, in plain NumPy with autograd. Read it, run it, rely on it."""
+"""minires: residual paths in Transformers, and echo-state reservoirs, in plain NumPy with autograd. Read, run, rely on it."""
 
 from minires._version import __version__
 from minires.decoding import Cache, decode, generate

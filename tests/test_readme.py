@@ -9,6 +9,7 @@ import pytest
 
 import minires
 from minires.cli import parser
+from minires.reservoir import FAMILIES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -23,6 +24,21 @@ def test_the_python_of_the_readme_runs_and_gives_the_shape_it_names():
     exec(code, names)
     assert names["trace"][2]["attention"]["scores"].shape == (1, 4, 5, 5) and "(1, 4, 5, 5)" in code
     assert names["logits"].shape == (1, 5, 33)
+
+
+def test_the_echo_state_network_of_the_readme_learns_narma():
+    code = [block for kind, block in BLOCKS if kind == "python"][1]
+    names = {}
+    exec(code, names)
+    target = names["task"].targets[3000:]
+    assert names["prediction"].shape == target.shape == (2000, 1) and names["states"].shape == (5000, 200)
+    assert np.sqrt(np.mean((names["prediction"] - target) ** 2)) / np.std(target) < 0.25
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_kernels_has_its_row_in_the_readme(family):
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{family}` |"))
+    assert len(row.split("|")) == 6
 
 
 def test_a_variant_of_your_own_is_a_record_as_the_readme_says():
