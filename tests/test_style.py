@@ -22,13 +22,15 @@ NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Each place imports only from those before it. Packages count as one place.
 CORE = ["_version", "errors", "parameters", "layers", "activations", "positions", "masks", "attention", "transformer",
-        "residual", "initial", "checks", "forward", "model", "decoding", "gradients", "reservoir"]
+        "residual", "initial", "checks", "forward", "model", "decoding", "gradients", "reservoir",
+        "reservoir_resformer"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "commands",
                 "cli", "__main__", "minires"]
 DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "attention.py", "transformer.py", "forward.py"] + [
     name for name in NAMES if name.startswith("residual/") and name != "residual/__init__.py"] + [
     f"reservoir/{name}.py" for name in ("operators", "kernels", "echo_state", "generation", "deep", "checkpointing", "scaling",
-                                        "spectra", "readouts/features", "readouts/series")]
+                                        "spectra", "readouts/features", "readouts/series")] + [
+    f"reservoir_resformer/{name}.py" for name in ("memory", "readout", "fusion", "model")]
 
 FILE, VARIANT, FUNCTION = 150, 60, 25  # lines: of a file; of code in a variant's file; of a function without docstring
 LONGER = {  # file -> (lines, why they stay together)

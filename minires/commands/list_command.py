@@ -4,6 +4,8 @@
     series                tasks of `minires reservoir`
     topologies, families  of its recurrent weights W; of what it keeps and gains, (K, g)
     presets               the conventions of published reservoirs (minires.reservoir.presets)
+    conversations         toy tasks of `minires conversation`
+    neighbours            of the reservoir ResFormer: other models with a frozen random part
 """
 
 import inspect
@@ -13,7 +15,9 @@ from minires.report import as_json, table
 from minires.reservoir.network import FAMILIES
 from minires.reservoir.presets import PRESETS
 from minires.reservoir.topologies import TOPOLOGIES
+from minires.reservoir_resformer.neighbours import NEIGHBOURS
 from minires.residual import VARIANTS
+from minires.tasks.conversations import CONVERSATION_TASKS
 from minires.tasks.series import SERIES
 
 EXAMPLE = "minires list series"
@@ -55,6 +59,12 @@ def presets():
             for name, each in PRESETS.items()]
 
 
+def neighbours():
+    """A row per neighbour."""
+    return [{"neighbour": name, "equation": each.equation, "paper": each.paper, "file": each.file}
+            for name, each in NEIGHBOURS.items()]
+
+
 def first_line(function):
     """What a function is for."""
     return inspect.getdoc(function).splitlines()[0]
@@ -76,4 +86,5 @@ def file_of(function):
 
 
 WHAT = {"variants": variants, "series": lambda: explained("series", SERIES), "families": families, "presets": presets,
-        "topologies": lambda: explained("topology", TOPOLOGIES)}
+        "topologies": lambda: explained("topology", TOPOLOGIES),
+        "conversations": lambda: explained("task", CONVERSATION_TASKS, ("rng", "count")), "neighbours": neighbours}

@@ -22,6 +22,8 @@ from minires.reservoir.echo_state import run as run_network
 from minires.reservoir.network import EchoState
 from minires.reservoir.operators import dense
 from minires.reservoir.recipes import RECIPES, recipe_for
+from minires.reservoir_resformer.neighbours import NEIGHBOURS
+from minires.tasks.conversations import CONVERSATION_TASKS
 from minires.tasks.series import SERIES, make_series
 
 NARMA = ["--task", "narma", "--units", "12", "--length", "400", "--train", "250", "--washout", "30", "--jobs", "1"]
@@ -511,3 +513,11 @@ def test_what_a_reservoir_is_made_of_is_listed(capsys, what, names):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == listed
     assert main(["list", what + "s"]) == 2
     assert f"did you mean '{what}'" in capsys.readouterr().err
+
+
+def test_neighbours_and_conversation_tasks_are_listed(capsys):
+    assert main(["list", "neighbours", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["neighbour"] for row in rows} == set(NEIGHBOURS) and all(row["file"].endswith(".py") for row in rows)
+    assert main(["list", "conversations", "--json"]) == 0
+    assert {row["task"] for row in json.loads(capsys.readouterr().out)} == set(CONVERSATION_TASKS)
