@@ -11,7 +11,7 @@ from importlib import import_module
 
 from minires._version import __version__
 
-COMMANDS = ("list", "check", "train", "compare", "generate", "reservoir", "tour")
+COMMANDS = ("list", "check", "train", "compare", "generate", "reservoir", "conversation", "tour")
 
 
 class Parser(argparse.ArgumentParser):

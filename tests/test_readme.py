@@ -35,6 +35,14 @@ def test_the_echo_state_network_of_the_readme_learns_narma():
     assert np.sqrt(np.mean((names["prediction"] - target) ** 2)) / np.std(target) < 0.25
 
 
+def test_the_conversation_of_the_readme_is_heard():
+    code = [block for kind, block in BLOCKS if kind == "python"][2]
+    names = {}
+    exec(code, names)
+    assert names["logits"].shape == (1, 4) and names["state"]["heard"].tolist() == [3]
+    assert [x.shape for x in names["state"]["x"]] == [(1, 128), (1, 64)]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_kernels_has_its_row_in_the_readme(family):
     row = next(line for line in README.splitlines() if line.startswith(f"| `{family}` |"))

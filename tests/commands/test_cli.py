@@ -257,11 +257,11 @@ def test_a_closed_pipe_is_no_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_tour_makes_its_tables_six_pictures_and_says_what_each_does_not_show(run, tmp_path):
+def test_the_tour_makes_its_tables_seven_pictures_and_says_what_each_does_not_show(run, tmp_path):
     began = time.perf_counter()
     code, out, err = run("tour", "--seeds", 1, "--json")
     result = json.loads(out)
-    assert code == 0 and "tour" in err and len(result["pictures"]) == 6
+    assert code == 0 and "tour" in err and len(result["pictures"]) == 7
     assert all(os.path.getsize(path) > 10000 for path in result["pictures"].values())
     assert all("not" in line for line in result["shows"].values()) and set(result["shows"]) == set(result["pictures"])
     rows = {row["variant"]: row for row in result["rows"]}
@@ -271,4 +271,6 @@ def test_the_tour_makes_its_tables_six_pictures_and_says_what_each_does_not_show
     assert all(rows[name]["text_loss"] < bigram for name in ("pre_norm", "realformer", "resformer", "svformer"))
     assert rows["svformer"]["cache"] / rows["resformer"]["cache"] == (4 + 1) / (2 * 4)
     assert result["narma"]["nrmse"] < 0.35 and result["mackey_glass"]["nrmse84"] < 2e-3
+    flip = {model: values[0] for model, values in result["mood_flip"]["accuracy"].items()}
+    assert flip["cascade"] > 0.7 and max(flip["last sentence only"], flip["memory silent at test"]) < 0.57
     assert len(result["sample"]) == 164 and time.perf_counter() - began < 600

@@ -238,9 +238,9 @@ def test_data_that_cannot_be_learned_from_is_named_in_one_line():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task, least, chance", [("cue_recall", 0.99, 0.25), ("mood_flip", 0.88, 0.5),
-                                                 ("evidence_count", 0.94, 0.56)])
+                                                 ("evidence_count", 0.94, 0.588)])
 def test_the_memory_decides_the_toy_tasks(task, least, chance):
-    """The cascade learns, the same cascade with a silent memory and a Transformer of the last sentence alone stay at chance."""
+    """The cascade learns; with a silent memory it knows no more than the last sentence tells."""
     for seed in (0, 1):
         rng = np.random.default_rng([seed, 7])
         data, held_out = (make_conversations(task, rng, count) for count in (4000, 2000))
