@@ -5,6 +5,7 @@
     series     states, a prediction, a free run, an attractor
     reservoir  eigenvalues, memory, capacity by degree, the choice of the ridge strength
     parts      the look of a variant, the same in every picture; files
+    conversations, imported by its own name: confusion, learning curves, with and without memory, cost
 """
 
 from minires.figures.parts import STYLES, save, style
