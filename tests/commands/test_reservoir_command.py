@@ -424,7 +424,7 @@ MISTAKES = [
     (["fit", *SMALL, "--family", "resdual"], ["unknown family 'resdual'", "did you mean 'residual'"]),
     (["fit", *SMALL, "--family-option", "alpha=1"], ["unknown option of leaky 'alpha'"]),
     (["fit", *SMALL, "--topology", "cycl"], ["unknown topology 'cycl'", "did you mean 'cycle'"]),
-    (["fit", *SMALL, "--topology", "delay_line"], ["the spectral radius of W is 0", "by='none'"]),
+    (["fit", *SMALL, "--topology", "delay_line"], ["the spectral radius of W is 0", "scaling 'none'"]),
     (["fit", *SMALL, "--scaled-by", "norm"], ["unknown scaling 'norm'", "spectral_norm"]),
     (["fit", *SMALL, "--radius", "-1"], ["--radius=-1.0: expected a positive number"]),
     (["fit", *SMALL, "--radius", "nan"], ["--radius=nan: expected a positive number"]),

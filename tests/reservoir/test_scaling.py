@@ -1,5 +1,6 @@
 """Radii, their derivatives, and the scalings: each reaches its target, and none is taken for another."""
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, jacobian
@@ -324,7 +325,7 @@ def test_derivatives_pass_through_the_radius(name, by):
 
     def loss(p):
         scaled = rescale(weights(p, W), by, p["target"], p["K"], p["g"])
-        return np.sum(C * (scaled["values"] if isinstance(scaled, dict) else scaled) ** 2)
+        return anp.sum(C * (scaled["values"] if isinstance(scaled, dict) else scaled) ** 2)
 
     params = {"values": values, "target": np.array(0.9), "K": np.array(0.6), "g": np.array(0.35)}
     rows = check_gradients(loss, params, rng)
@@ -334,7 +335,7 @@ def test_derivatives_pass_through_the_radius(name, by):
 @pytest.mark.parametrize("by", ["spectral_radius", "spectral_norm", "effective_radius_by_factor"])
 def test_what_follows_a_scaling_does_not_feel_the_size_of_the_weights(by):
     C = np.random.default_rng(10).standard_normal((N, N))
-    slope = grad(lambda W: np.sum(C * rescale(W, by, 0.9, **leaky(LEAK)) ** 2))(PAIR)
+    slope = grad(lambda W: anp.sum(C * rescale(W, by, 0.9, **leaky(LEAK)) ** 2))(PAIR)
     assert abs(np.sum(slope * PAIR)) < 1e-12 * np.sum(abs(slope * PAIR)) and abs(slope).max() > 1e-3
 
 

@@ -1,5 +1,6 @@
 """What the published forms do, and what their corrections change: what is forgotten, which setting has no effect."""
 
+import autograd.numpy as anp
 import neighbour_transcriptions as by_loops
 import numpy as np
 import pytest
@@ -231,7 +232,7 @@ def test_the_trained_radius_reaches_the_past_through_the_state():
     """d y_2 / d sr is zero from a silent memory at the first step, and not after it."""
     network, params, inputs, _ = make("echo_state_transformer", layers=1)
     layer, = params["layers"]
-    at = lambda T: grad(lambda sr: np.sum(network.apply(
+    at = lambda T: grad(lambda sr: anp.sum(network.apply(
         {**params, "layers": [{**layer, "sr": sr}]}, inputs["u"][:, :T])[0][:, -1]))(layer["sr"])
     assert np.all(at(1) == 0) and np.all(at(2) != 0)
 
