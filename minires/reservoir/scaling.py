@@ -38,7 +38,7 @@ def scalable_radius(W):
     rho, plain = spectral_radius(W), getval(full(W))
     nearby = spectral_radius(plain * (1 + CHANGE * numpy.random.default_rng(0).uniform(-1, 1, plain.shape)))
     require(getval(rho) > 0 and abs(nearby - getval(rho)) <= MOVES * getval(rho),
-            "the spectral radius of W is 0, or lost in rounding (W nilpotent, or nearly): expected another W, or scaling 'none'")
+            "the spectral radius of W is 0, or lost in rounding (W nilpotent, or nearly): expected another, or scaling 'none'")
     return rho
 
 
