@@ -8,9 +8,8 @@
 minires conversation ACTION --help explains each.
 """
 
-import argparse
-
 from minires.commands.conversation import benchmark, cost, evaluate, train
+from minires.commands.options import add_actions
 
 EXAMPLE = "minires conversation train --task cue_recall"
 ACTIONS = {"train": train, "evaluate": evaluate, "benchmark": benchmark, "cost": cost}
@@ -18,12 +17,7 @@ ACTIONS = {"train": train, "evaluate": evaluate, "benchmark": benchmark, "cost":
 
 def arguments(parser):
     """ACTION, and its own arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, module in ACTIONS.items():
-        own = actions.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
-                                 epilog=f"example: {module.EXAMPLE}", formatter_class=parser.formatter_class)
-        own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the results as JSON")
-        module.arguments(own)
+    add_actions(parser, ACTIONS)
 
 
 def run(arguments):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minires import VARIANTS
-from minires.cli import COMMANDS, main, parser
+from minires.cli import COMMANDS, parser
 from minires.gradients import Row
 from minires.tasks import make_task
 from minires.training import load
@@ -20,22 +20,6 @@ from minires.training import load
 SMALL = ["--task", "copy", "--task-option", "alphabet=5", "--task-option", "copied=3", "--layers", "2", "--width", "8",
          "--heads", "2", "--batch", "4"]
 TINY_TEXT = "the cat sat on the mat. " * 40
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Run a command in an empty folder: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as leaving:
-            code = leaving.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def refused(result, *parts):

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from minires.cli import main, parser
+from minires.cli import parser
 from minires.commands.conversation import counting, scoring, stopwatch
 from minires.commands.conversation.data import SHARES, Source, read_source, unknown_share
 from minires.commands.conversation.measured import cascade, last_sentence, peak_memory
@@ -34,19 +34,9 @@ WORDS_OF = {"joy": ("great", "lovely"), "anger": ("terrible", "awful"), "neutral
 
 
 @pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
+def run(run):
     """Run an action in an empty folder: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            code = main(["conversation", *(str(word) for word in words)])
-        except SystemExit as leaving:
-            code = leaving.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *words: run("conversation", *words)
 
 
 def of_json(result):

@@ -32,19 +32,9 @@ GLASS = ["--task", "mackey_glass", "--units", "25", "--train", "300", "--washout
 
 
 @pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
+def run(run):
     """Run an action in an empty folder: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            code = main(["reservoir", *(str(word) for word in words)])
-        except SystemExit as leaving:
-            code = leaving.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *words: run("reservoir", *words)
 
 
 def of_json(result):
