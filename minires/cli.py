@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 from minires._version import __version__
+from minires.errors import Diverged
 
 COMMANDS = ("list", "check", "train", "compare", "generate", "reservoir", "conversation", "tour")
 
@@ -22,13 +23,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def parser():
-    """The parser, with a subcommand per file of minires.commands."""
-    top = Parser(prog="minires", description="Residual paths in Transformers: read them, run them, rely on them.",
+def parser(names=COMMANDS):
+    """The parser of the commands `names`, each a file of minires.commands; only these are imported."""
+    top = Parser(prog="minires", description="Residual paths in Transformers, and reservoirs: read, run, rely on them.",
                  epilog="example: minires tour", formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="version", version=f"minires {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for name in COMMANDS:
+    for name in names:
         module = import_module(f"minires.commands.{name}_command")
         own = commands.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
                                   epilog=f"example: {module.EXAMPLE}",
@@ -41,7 +42,8 @@ def parser():
 
 def main(words=None):
     """Run one command; returns its exit code."""
-    arguments = parser().parse_args(words)
+    words = sys.argv[1:] if words is None else words
+    arguments = parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
         code = arguments.run(arguments) or 0
         sys.stdout.flush()
@@ -57,7 +59,7 @@ def main(words=None):
 
 def explain(error):
     """The line and the exit code for an error."""
-    from minires.training import Diverged, Interrupted
+    from minires.training import Interrupted
     if isinstance(error, Interrupted):
         return str(error), 130
     if isinstance(error, Diverged):

@@ -1,5 +1,6 @@
 """One-line errors that say what was given, what was expected, and the nearest valid choice."""
 
+import inspect
 import math
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -24,6 +25,18 @@ def one_of(what, given, choices):
     near = [name for name in names if str(given) and str(given) in name] + get_close_matches(str(given), names, 1, 0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown {what} {given!r}: {hint}choose from {', '.join(names) or 'none'}")
+
+
+def check_options(what, function, options, hidden=()):
+    """ValueError, naming the nearest, unless each option is an argument of the function that is not one of `hidden`.
+
+    >>> check_options("rounding", round, {"digits": 2})
+    Traceback (most recent call last):
+    ValueError: unknown option of rounding 'digits': did you mean 'ndigits'? choose from number, ndigits
+    """
+    known = {name: True for name in inspect.signature(function).parameters if name not in hidden}
+    for option in options:
+        one_of(f"option of {what}", option, known)
 
 
 def require(condition, message):

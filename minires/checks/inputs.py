@@ -94,9 +94,10 @@ def check_additive(name, given, shape, layers):
 
 
 def check_generator(rng):
-    """A numpy.random.Generator: a seed or None would leave the randomness to chance."""
+    """`rng`, a numpy.random.Generator: a seed or None would leave the randomness to chance."""
     require(isinstance(rng, np.random.Generator),
             f"rng={rng!r}: expected a numpy.random.Generator, e.g. numpy.random.default_rng(0)")
+    return rng
 
 
 def check_cache(model, cache, B, kind):

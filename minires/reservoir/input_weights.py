@@ -7,6 +7,7 @@ refused, as the same one for two of them makes them equal (in ReservoirPy 0.3 th
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import number, one_of, require, whole_number
 
 DISTRIBUTIONS = {
@@ -14,12 +15,6 @@ DISTRIBUTIONS = {
     "uniform": lambda shape, rng: rng.uniform(-1.0, 1.0, shape),
     "bernoulli": lambda shape, rng: rng.choice([-1.0, 1.0], shape),
 }
-
-
-def generator(rng):
-    """`rng`, or a ValueError where it is no numpy Generator."""
-    require(isinstance(rng, np.random.Generator), f"rng={rng!r}: expected a Generator, as numpy.random.default_rng(0)")
-    return rng
 
 
 def draw(shape, rng, distribution, density=1.0):
@@ -30,7 +25,7 @@ def draw(shape, rng, distribution, density=1.0):
     a higher one keeps as well, with the same values.
     Errors: a distribution of another name; density outside (0, 1] or so low that no weight is left.
     """
-    values = one_of("distribution", distribution, DISTRIBUTIONS)(shape, generator(rng))
+    values = one_of("distribution", distribution, DISTRIBUTIONS)(shape, check_generator(rng))
     density = number("density", density)
     require(0 < density <= 1, f"density={density}: expected above 0 and at most 1, the fraction of weights not zero")
     kept = round(density * values.size)

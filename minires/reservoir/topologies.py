@@ -6,12 +6,11 @@ sources[j, i] to unit i. Those without chance take no notice of rng. Unit 0 is u
 A place that a sparse form has too many is a weight 0 from the unit to itself.
 """
 
-import inspect
-
 import numpy as np
 
-from minires.errors import number, one_of, require, whole_number
-from minires.reservoir.input_weights import draw, generator
+from minires.checks import check_generator
+from minires.errors import check_options, number, one_of, require, whole_number
+from minires.reservoir.input_weights import draw
 
 
 def dense(N, rng, distribution="normal", density=1.0):
@@ -27,14 +26,14 @@ def sparse(N, rng, in_degree=10, distribution="normal"):
     """
     N, k = whole_number("N", N), whole_number("in_degree", in_degree)
     require(k <= N, f"in_degree={k}: expected at most N={N}, as the sources of a unit are distinct")
-    sources = np.stack([generator(rng).choice(N, k, replace=False) for _ in range(N)], axis=1)  # (k, N)
+    sources = np.stack([check_generator(rng).choice(N, k, replace=False) for _ in range(N)], axis=1)  # (k, N)
     return {"values": draw((k, N), rng, distribution), "sources": sources.astype(np.int64)}
 
 
 def permutation(N, rng):
     """A random permutation: orthogonal, in-degree 1; every permutation is as likely, cycles of any length."""
     N = whole_number("N", N)
-    return {"values": np.ones((1, N)), "sources": generator(rng).permutation(N)[None].astype(np.int64)}
+    return {"values": np.ones((1, N)), "sources": check_generator(rng).permutation(N)[None].astype(np.int64)}
 
 
 def orthogonal(N, rng):
@@ -44,7 +43,7 @@ def orthogonal(N, rng):
     Without the signs Q follows LAPACK's habits instead: Mezzadri 2007, Notices of the AMS 54, math-ph/0609050.
     """
     N = whole_number("N", N)
-    Q, R = np.linalg.qr(generator(rng).standard_normal((N, N)))
+    Q, R = np.linalg.qr(check_generator(rng).standard_normal((N, N)))
     return Q * np.where(np.diag(R) < 0, -1.0, 1.0)  # (N, N)
 
 
@@ -132,7 +131,5 @@ def make_topology(name, N, rng, **options):
     array([[3, 0, 1, 2]])
     """
     topology = one_of("topology", name, TOPOLOGIES)
-    known = [option for option in inspect.signature(topology).parameters if option not in ("N", "rng")]
-    for option in options:
-        one_of(f"option of {name}", option, dict.fromkeys(known))
+    check_options(name, topology, options, ("N", "rng"))
     return topology(N, rng, **options)

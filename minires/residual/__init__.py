@@ -4,10 +4,9 @@ A variant is a function of its options that returns these fields; the record is 
 replaced. That is the whole definition: `PRE_NORM._replace(**resformer())`.
 """
 
-import inspect
 from typing import Callable, NamedTuple
 
-from minires.errors import one_of, require
+from minires.errors import check_options, one_of, require
 from minires.residual.hidden.norm_placement import PLACEMENTS, vanilla
 from minires.residual.scores.realformer import realformer, realformer_mean
 from minires.residual.scores.temperature import temperature
@@ -71,8 +70,6 @@ def residual(name, placement=None, options=None):
     variant = one_of("variant", name, VARIANTS)
     base = one_of("norm placement", placement or variant.placement, PLACEMENTS)
     require(isinstance(options or {}, dict), f"options={options!r}: expected a dict")
-    known = inspect.signature(variant.fields).parameters
-    for option in options or {}:
-        one_of(f"option of {name}", option, known)
+    check_options(name, variant.fields, options or {})
     fields = variant.fields(**(options or {}))
     return base._replace(**{**fields, "parameters": base.parameters + fields.get("parameters", ())})

@@ -1,8 +1,6 @@
 """Toy tasks and readers of real text: each is a function of plain options that returns a Task."""
 
-import inspect
-
-from minires.errors import one_of
+from minires.errors import check_options, one_of
 from minires.tasks import copying, recall, sequences, text
 from minires.tasks.task import Batch, Task, decode, encode
 
@@ -25,7 +23,5 @@ def make_task(name, /, **options):
     {'alphabet': 16, 'length': 5}
     """
     task = one_of("task", name, TASKS)
-    known = inspect.signature(task).parameters
-    for option in options:
-        one_of(f"option of task {name}", option, known)
+    check_options(f"task {name}", task, options)
     return task(**options)

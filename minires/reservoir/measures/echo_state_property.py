@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import one_of, positive, require, whole_number
 from minires.reservoir.checks import check_parameters
 from minires.reservoir.echo_state import run
-from minires.reservoir.input_weights import generator
 from minires.reservoir.operators import dense
 from minires.reservoir.spectra import jacobian_at_origin, spectral_norm, spectral_radius
 
@@ -106,7 +106,7 @@ def convergence(params, u, rng, starts=8, spread=1.0, y=None, y_0=None, f="tanh"
     N, _, q = check_parameters(params)
     starts, spread = whole_number("starts", starts, 2), positive("spread", spread)
     require(np.ndim(u) == 2 and len(u), f"u has shape {np.shape(u)}: expected one series (T, d), T >= 1")
-    x_0 = generator(rng).uniform(-spread, spread, (starts, N))  # (starts, N)
+    x_0 = check_generator(rng).uniform(-spread, spread, (starts, N))  # (starts, N)
     each = lambda series: None if series is None else np.repeat(np.asarray(series)[None], starts, axis=0)
     states, _ = run(params, each(u), x_0, each(y), y_0, f)  # (starts, T, N)
     X = np.concatenate([x_0[:, None], states], axis=1)  # (starts, T + 1, N)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import require, whole_number
 from minires.reservoir.checks import check_series
 from minires.reservoir.echo_state import drive
-from minires.reservoir.input_weights import generator
 from minires.reservoir.operators import applied
 from minires.reservoir.rollout import rollout, slopes
 
@@ -72,7 +72,7 @@ def lyapunov_exponents(params, u, rng, m=1, washout=100, x_0=None, y=None, y_0=N
     z = drive(params, u, y_before)  # (T, N)
     X = rollout(params["W"], params["K"], params["g"], z, x_0, f)  # (T, N)
     gains = params["g"] * slopes(X, params["W"], z, x_0, f)[2]  # (T, N)
-    V = np.linalg.qr(generator(rng).standard_normal((N, m)))[0].T  # (m, N)
+    V = np.linalg.qr(check_generator(rng).standard_normal((N, m)))[0].T  # (m, N)
     logs = growth(params["W"], params["K"], gains, V)[washout:]  # (T - washout, m)
     blocks = np.stack([block.mean(axis=0) for block in np.array_split(logs, BLOCKS)])  # (BLOCKS, m)
     with np.errstate(invalid="ignore"):  # -inf less -inf

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import positive, require, whole_number
 from minires.reservoir.checks import array, check_parameters
 from minires.reservoir.echo_state import run
-from minires.reservoir.input_weights import generator
 from minires.reservoir.measures.subspace import TOLERANCE, adjusted, subspace
 
 
@@ -94,6 +94,6 @@ def memory_capacity(params, rng, k_max=None, train=5000, test=1000, washout=200,
     require(d == 1 and not q, f"{d} inputs and {q} feedback outputs: expected one input and no W_fb")
     k_max, washout = whole_number("k_max", 2 * N if k_max is None else k_max), whole_number("washout", washout, 0)
     train, test, scale = whole_number("train", train), whole_number("test", test, 3), positive("scale", scale)
-    u = generator(rng).uniform(-scale, scale, (washout + 2 * k_max + train + test, 1))  # (T, 1)
+    u = check_generator(rng).uniform(-scale, scale, (washout + 2 * k_max + train + test, 1))  # (T, 1)
     states, _ = run(params, u, f=f)
     return memory_of(states[washout:], u[washout:], k_max, train, tolerance)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import positive, require, whole_number
 from minires.reservoir.checks import array, check_parameters
 from minires.reservoir.echo_state import run
-from minires.reservoir.input_weights import generator
 from minires.reservoir.measures.subspace import TOLERANCE, adjusted, subspace
 
 DELAYS = {1: 60, 2: 30, 3: 15, 4: 8}  # degree -> its largest delay
@@ -130,6 +130,6 @@ def processing_capacity(params, rng, delays=DELAYS, rows=40000, washout=200, thr
     N, d, q = check_parameters(params)
     require(d == 1 and not q, f"{d} inputs and {q} feedback outputs: expected one input and no W_fb")
     rows, washout = whole_number("rows", rows), whole_number("washout", washout, 0)
-    u = generator(rng).uniform(-1, 1, (washout + max(check_delays(delays).values()) + rows, 1))
+    u = check_generator(rng).uniform(-1, 1, (washout + max(check_delays(delays).values()) + rows, 1))
     states, _ = run(params, u, f=f)
     return processing_of(states[washout:], u[washout:], delays, threshold, tolerance)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import number, positive, require, whole_number
 from minires.reservoir.checks import array, check_parameters
 from minires.reservoir.echo_state import run
-from minires.reservoir.input_weights import generator
 
 
 class Rank(NamedTuple):
@@ -72,7 +72,7 @@ def separate_streams(rng, B, T, d=1, scale=1.0):
     """B independent streams (B, T, d), U(-scale, scale)."""
     B, T, d = whole_number("B", B), whole_number("T", T), whole_number("d", d)
     scale = positive("scale", scale)
-    return generator(rng).uniform(-scale, scale, (B, T, d))  # (B, T, d)
+    return check_generator(rng).uniform(-scale, scale, (B, T, d))  # (B, T, d)
 
 
 def similar_streams(rng, B, T, d=1, scale=1.0, noise=0.01):

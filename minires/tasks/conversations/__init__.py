@@ -5,9 +5,7 @@
     data = encode_corpus(corpus, vocabulary)            numbers: {"train": Conversations, "dev": ..., "test": ...}
 """
 
-import inspect
-
-from minires.errors import one_of
+from minires.errors import check_options, one_of
 from minires.tasks.conversations import naive_bayes, scores, toy
 from minires.tasks.conversations.conversation import Conversation, Conversations, Corpus, Utterance, cut, make_corpus
 from minires.tasks.conversations.encoding import batches, encode, encode_corpus, longest_first, put_back, select, trim
@@ -36,7 +34,5 @@ def make_conversations(name, /, rng, count, **options):
     ((5, 4, 6), 'cue_3')
     """
     task = one_of("conversation task", name, CONVERSATION_TASKS)
-    known = [option for option in inspect.signature(task).parameters if option not in ("rng", "count")]
-    for option in options:
-        one_of(f"option of conversation task {name}", option, dict.fromkeys(known))
+    check_options(f"conversation task {name}", task, options, ("rng", "count"))
     return task(rng, count, **options)

@@ -1,8 +1,6 @@
 """Series tasks: one long sequence each, to be forecast, remembered or followed. A function of plain options gives a Series."""
 
-import inspect
-
-from minires.errors import one_of
+from minires.errors import check_options, one_of
 from minires.tasks.series import lorenz, mackey_glass, memory, narma, signals, sunspots, table
 from minires.tasks.series.narma import driven_narma
 from minires.tasks.series.series import Series, forecasting
@@ -34,7 +32,5 @@ def make_series(name, /, length=None, rng=None, **options):
     ((4, 1), 30.0)
     """
     series = one_of("series", name, SERIES)
-    known = [option for option in inspect.signature(series).parameters if option not in ("length", "rng")]
-    for option in options:
-        one_of(f"option of series {name}", option, dict.fromkeys(known))
+    check_options(f"series {name}", series, options, ("length", "rng"))
     return series(length, rng, **options)

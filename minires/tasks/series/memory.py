@@ -10,8 +10,9 @@ A reservoir that starts at row 0 cannot know them: discard its first rows, as ma
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import number, require, whole_number
-from minires.tasks.series.series import Series, generator
+from minires.tasks.series.series import Series
 
 
 def delayed(u, delays, length):
@@ -34,7 +35,7 @@ def memory_capacity(length, rng, k_max=20, lowest=-0.8, highest=0.8):
     require(length > k_max, f"length={length}: expected more than k_max={k_max} rows")
     lowest, highest = number("lowest", lowest), number("highest", highest)
     require(lowest < highest, f"lowest={lowest}, highest={highest}: expected lowest < highest")
-    u = generator(rng).uniform(lowest, highest, k_max + length)  # (k_max + T,)
+    u = check_generator(rng).uniform(lowest, highest, k_max + length)  # (k_max + T,)
     return Series("memory_capacity", u[k_max:, None], delayed(u, range(1, k_max + 1), length),
                   {"length": length, "k_max": k_max, "lowest": lowest, "highest": highest}, columns=("u",))
 
@@ -52,7 +53,7 @@ def delayed_parity(length, rng, order=3, delay=0):
     length, order, delay = whole_number("length", length), whole_number("order", order), whole_number("delay", delay, 0)
     past = delay + order - 1
     require(length > past, f"length={length}: expected more than the {past} rows that order={order}, delay={delay} look back")
-    u = generator(rng).choice([-1.0, 1.0], past + length)  # (past + T,)
+    u = check_generator(rng).choice([-1.0, 1.0], past + length)  # (past + T,)
     bits = delayed(u, range(delay, delay + order), length)  # (T, order)
     return Series("delayed_parity", u[past:, None], np.prod(bits, axis=1, keepdims=True),
                   {"length": length, "order": order, "delay": delay}, columns=("u",))

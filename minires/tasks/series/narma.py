@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import number, one_of, positive, require, whole_number
-from minires.tasks.series.series import Series, generator, table_of
+from minires.tasks.series.series import Series, table_of
 
 COEFFICIENTS = {10: (0.3, 0.05, 1.5, 0.1), 20: (0.3, 0.05, 1.5, 0.01), 30: (0.2, 0.04, 1.5, 0.001)}
 
@@ -105,7 +106,7 @@ def narma(length, rng, order=10, form="atiya_parlos", coefficients=None, highest
     options = {"length": length, "order": n, "form": form, "coefficients": list(given), "highest": highest,
                "washout": washout, "bound": bound, "tries": tries}
     for redraws in range(tries):
-        u = generator(rng).uniform(0.0, highest, washout + length)  # (washout + T,)
+        u = check_generator(rng).uniform(0.0, highest, washout + length)  # (washout + T,)
         y = response(u, n, form, given)  # (washout + T,)
         step = first_beyond(y, bound)
         if step is None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minires.checks import check_generator
 from minires.errors import require, whole_number
 
 
@@ -50,13 +51,6 @@ def table_of(name, values):
     return array
 
 
-def generator(rng):
-    """`rng` where it is a numpy.random.Generator; ValueError where it is not, a seed for instance."""
-    require(isinstance(rng, np.random.Generator),
-            f"rng={rng!r}: expected a numpy.random.Generator, such as numpy.random.default_rng(0)")
-    return rng
-
-
 def starting_point(start, spread, rng):
     """start + spread * U(-1, 1) in each coordinate; without a generator `start` itself. start (D,), returns (D,)."""
-    return start if rng is None else start + spread * generator(rng).uniform(-1.0, 1.0, start.shape)  # (D,)
+    return start if rng is None else start + spread * check_generator(rng).uniform(-1.0, 1.0, start.shape)  # (D,)

@@ -145,7 +145,7 @@ def test_with_feedback_all_runs_have_the_same_teacher():
 
 @pytest.mark.parametrize("change, message", [
     ({"u": np.zeros((3, 8, 1))}, "expected one series"), ({"u": np.zeros((0, 1))}, "T >= 1"), ({"starts": 1}, "starts=1"),
-    ({"spread": 0.0}, "spread=0.0"), ({"rng": 1}, "expected a Generator"), ({"f": "tan"}, "did you mean 'tanh'"),
+    ({"spread": 0.0}, "spread=0.0"), ({"rng": 1}, "expected a numpy.random.Generator"), ({"f": "tan"}, "did you mean 'tanh'"),
 ])
 def test_bad_input_is_named(change, message):
     given = {"params": params_of(0.1 * W, **leaky(0.9)), "u": np.zeros((8, 1)), "rng": np.random.default_rng(0), **change}

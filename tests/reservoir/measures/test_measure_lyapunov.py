@@ -143,7 +143,7 @@ def test_the_exponents_of_a_hundred_driven_units_are_the_measured_ones(scale, rh
 @pytest.mark.parametrize("change, message", [
     ({"u": np.zeros((3, T, d))}, "expected one series"), ({"u": np.zeros((T, d + 1))}, "u has shape"),
     ({"m": N + 1}, "m=5: expected at most N = 4"),
-    ({"m": 0}, "m=0"), ({"washout": T - 9}, "washout=21 of 30 steps"), ({"rng": None}, "expected a Generator"),
+    ({"m": 0}, "m=0"), ({"washout": T - 9}, "washout=21 of 30 steps"), ({"rng": None}, "expected a numpy.random.Generator"),
     ({"f": "tan"}, "did you mean 'tanh'"), ({"y": np.zeros((T, 1))}, "y without W_fb"), ({"x_0": np.zeros(3)}, "x_0 has shape"),
 ])
 def test_bad_input_is_named(change, message):

@@ -192,7 +192,7 @@ def test_bad_reservoirs_and_sizes_are_named():
     for options, message in (
             ({"params": {**params, "W_in": np.ones((4, 2))}}, "2 inputs and 0 feedback"),
             ({"params": {**params, "W_fb": np.ones((4, 1))}}, "1 feedback"), ({"scale": 0.0}, "scale=0.0"),
-            ({"test": 2}, "test=2"), ({"rng": 3}, "rng=3: expected a Generator"), ({"washout": -1}, "washout=-1"),
+            ({"test": 2}, "test=2"), ({"rng": 3}, "rng=3: expected a numpy.random.Generator"), ({"washout": -1}, "washout=-1"),
             ({"train": 3}, "train=3 with N=4"), ({"f": "tan"}, "did you mean 'tanh'")):
         with pytest.raises(ValueError, match=message):
             memory_capacity(**{"params": params, "rng": rng, **options})

@@ -129,7 +129,7 @@ def test_bad_input_is_named(change, message):
 def test_bad_reservoirs_are_named():
     params = reservoir(1.0, 4)
     for options, message in (
-            ({"params": {**params, "W_in": np.ones((4, 2))}}, "2 inputs"), ({"rng": 0}, "expected a Generator"),
+            ({"params": {**params, "W_in": np.ones((4, 2))}}, "2 inputs"), ({"rng": 0}, "expected a numpy.random.Generator"),
             ({"params": {**params, "W_fb": np.ones((4, 1))}}, "1 feedback"), ({"rows": 0}, "rows=0")):
         with pytest.raises(ValueError, match=message):
             processing_capacity(**{"params": params, "rng": np.random.default_rng(0), **options})

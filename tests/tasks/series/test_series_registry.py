@@ -129,7 +129,7 @@ def test_inputs_and_targets_can_be_changed_apart(name, make):
 @pytest.mark.parametrize("name", DRIVEN)
 @pytest.mark.parametrize("rng", [None, 0, np.random.RandomState(0)])
 def test_a_driven_series_needs_a_generator(name, rng):
-    with pytest.raises(ValueError, match="^rng=.*: expected a numpy.random.Generator, such as numpy.random.default_rng"):
+    with pytest.raises(ValueError, match="^rng=.*: expected a numpy.random.Generator, e.g. numpy.random.default_rng"):
         make_series(name, 53, rng)
 
 
