@@ -50,13 +50,12 @@ def check_group(model):
         positive("radius", rho)
 
 
-def check_tree(model, params):
-    """ValueError unless the tree has the names and shapes that `init` gives."""
-    expected = shapes(model)
+def check_tree(params, expected):
+    """ValueError unless the tree has the names and shapes {name: shape} that `init` gives."""
     given = {name: numpy.shape(getval(leaf)) for name, leaf in flatten(params).items()}
-    for name in expected:
-        require(name in given, f"params lack {name}: expected an array of shape {expected[name]}")
-        require(given[name] == expected[name], f"params[{name}] has shape {given[name]}: expected {expected[name]}")
+    for name, shape in expected.items():
+        require(name in given, f"params lack {name}: expected an array of shape {shape}")
+        require(given[name] == shape, f"params[{name}] has shape {given[name]}: expected {shape}")
     for name in given:
         one_of("parameter", name, dict.fromkeys(expected, True))
 
@@ -68,15 +67,15 @@ def shapes(model):
     return {name: numpy.shape(leaf) for name, leaf in flatten(drawn).items()}
 
 
-def check_ids(model, tokens, real, dimensions):
+def check_ids(vocabulary, tokens, real, dimensions):
     """tokens and real as arrays: ids of the vocabulary, right-padded."""
     tokens, real = numpy.asarray(tokens), numpy.asarray(real)
     require(tokens.ndim == dimensions and numpy.issubdtype(tokens.dtype, numpy.integer),
             f"tokens of shape {tokens.shape} and type {tokens.dtype}: expected {dimensions} dimensions of ids")
     require(real.dtype == bool and real.shape == tokens.shape,
             f"real of shape {real.shape} and type {real.dtype}: expected {tokens.shape} of bool")
-    require(tokens.size == 0 or 0 <= tokens.min() <= tokens.max() < model.vocabulary,
-            f"token ids from {tokens.min(initial=0)} to {tokens.max(initial=0)}: expected 0 to {model.vocabulary - 1}")
+    require(tokens.size == 0 or 0 <= tokens.min() <= tokens.max() < vocabulary,
+            f"token ids from {tokens.min(initial=0)} to {tokens.max(initial=0)}: expected 0 to {vocabulary - 1}")
     require(numpy.all(real[..., 1:] <= real[..., :-1]), "real has a gap: expected each utterance padded on the right")
     return tokens, real
 
@@ -93,7 +92,7 @@ def check_vectors(model, vectors, shape):
 
 def check_conversations(model, tokens, real, vectors=None):
     """A batch of conversations (B, U, T): none empty, no utterance missing before another."""
-    tokens, real = check_ids(model, tokens, real, 3)
+    tokens, real = check_ids(model.vocabulary, tokens, real, 3)
     there = real.any(axis=-1)  # (B, U)
     require(there.shape[1] > 0 and there.any(axis=1).all(), "an empty conversation: expected at least one utterance in each")
     require(numpy.all(there[:, 1:] <= there[:, :-1]), "an empty utterance before another one: expected a token in each")
@@ -103,7 +102,7 @@ def check_conversations(model, tokens, real, vectors=None):
 
 def check_utterance(model, tokens, real, vectors=None):
     """One utterance of each conversation, (B, T)."""
-    tokens, real = check_ids(model, tokens, real, 2)
+    tokens, real = check_ids(model.vocabulary, tokens, real, 2)
     check_vectors(model, vectors, tokens.shape[:1])
     return tokens, real
 

@@ -22,7 +22,7 @@ from minires.forward import embed, self_attending
 from minires.layers import linear
 from minires.model import Transformer
 from minires.parameters import tree_map
-from minires.reservoir_resformer.checks import check_conversations, check_description, check_tree
+from minires.reservoir_resformer.checks import check_conversations, check_description, check_tree, shapes
 from minires.reservoir_resformer.fusion import FUSIONS
 from minires.reservoir_resformer.initial import initial_parameters
 from minires.reservoir_resformer.memory import remember_corpus
@@ -103,7 +103,7 @@ class ReservoirResFormer:
         tokens (B, U, T) ids, right-padded; real (B, U, T) bool; vectors (B, U, r) with step="cls"
         ValueError: ids out of range, an empty conversation or utterance, shapes and dtypes that do not fit.
         """
-        check_tree(self, params)
+        check_tree(params, shapes(self))
         tokens, real = check_conversations(self, tokens, real, vectors)
         states, _ = self.remember(params, tokens, real, vectors)
         B, U, T = tokens.shape

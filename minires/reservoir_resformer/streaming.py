@@ -5,14 +5,14 @@ The state of a batch of B conversations is {"x": a list of (B, N), one for each 
 
 import numpy
 
-from minires.reservoir_resformer.checks import check_state, check_tree, check_utterance
+from minires.reservoir_resformer.checks import check_state, check_tree, check_utterance, shapes
 from minires.reservoir_resformer.memory import listen, silence
 from minires.reservoir_resformer.model import classify
 
 
 def begin(model, params, conversations=1):
     """The state before the first utterance."""
-    check_tree(model, params)
+    check_tree(params, shapes(model))
     return {"x": silence(params["memory"], conversations), "heard": numpy.zeros(conversations, dtype=int)}
 
 

@@ -11,8 +11,9 @@ import numpy
 from autograd.tracer import getval
 
 from minires.checks import check_generator, float_type
-from minires.errors import one_of, require
+from minires.errors import require
 from minires.parameters import flatten, tree_map, unflatten
+from minires.reservoir_resformer.checks import check_ids, check_tree
 
 
 class Neighbour(NamedTuple):
@@ -66,16 +67,6 @@ def shapes(draw):
     return {name: numpy.shape(leaf) for name, leaf in flatten(draw(numpy.random.default_rng(0))).items()}
 
 
-def check_tree(params, expected):
-    """ValueError unless the parameters have the names and shapes {name: shape} that `init` gives."""
-    given = {name: numpy.shape(getval(leaf)) for name, leaf in flatten(params).items()}
-    for name, shape in expected.items():
-        require(name in given, f"params lack {name}: expected an array of shape {shape}")
-        require(given[name] == shape, f"params[{name}] has shape {given[name]}: expected {shape}")
-    for name in given:
-        one_of("parameter", name, dict.fromkeys(expected, True))
-
-
 def check_array(name, value, *shape):
     """ValueError unless `value` is a finite array of numbers of that shape, None being any length."""
     plain = numpy.asarray(getval(value))
@@ -88,15 +79,8 @@ def check_array(name, value, *shape):
 
 def check_sentences(tokens, real, vocabulary):
     """tokens (B, T) of ids and real (B, T) of bool as arrays: right-padded, no sentence empty."""
-    tokens, real = numpy.asarray(tokens), numpy.asarray(real)
-    require(tokens.ndim == 2 and numpy.issubdtype(tokens.dtype, numpy.integer),
-            f"tokens of shape {tokens.shape} and type {tokens.dtype}: expected (B, T) of ids")
-    require(real.dtype == bool and real.shape == tokens.shape,
-            f"real of shape {real.shape} and type {real.dtype}: expected {tokens.shape} of bool")
-    require(tokens.size > 0 and 0 <= tokens.min() <= tokens.max() < vocabulary,
-            f"token ids from {tokens.min(initial=0)} to {tokens.max(initial=0)}: expected 0 to {vocabulary - 1}")
-    require(numpy.all(real[:, 1:] <= real[:, :-1]), "real has a gap: expected each sentence padded on the right")
-    require(real[:, 0].all(), "an empty sentence: expected at least one token in each")
+    tokens, real = check_ids(vocabulary, tokens, real, 2)
+    require(tokens.size > 0 and real[:, 0].all(), "an empty sentence: expected at least one token in each")
     return tokens, real
 
 
@@ -115,7 +99,7 @@ def join(frozen, trained):
     >>> join({"layers.1.W": 2.0}, {"layers.10.W": 3.0, "layers.0.W": 1.0})
     {'layers': [{'W': 1.0}, {'W': 2.0}, {'W': 3.0}]}
     """
-    flat = {**frozen, **dict(trained.items())}
+    flat = {**frozen, **trained}
     return unflatten({name: flat[name] for name in sorted(flat, key=by_number)})
 
 
