@@ -9,7 +9,7 @@ import numpy as np
 from minires.errors import require
 from minires.files import write_atomically
 from minires.parameters import flatten, unflatten
-from minires.reservoir_resformer.checks import check_tree
+from minires.reservoir_resformer.checks import check_tree, shapes
 from minires.reservoir_resformer.model import ReservoirResFormer
 from minires.tasks.conversations.vocabulary import SPECIAL, Vocabulary
 from minires.training.checkpoint import BROKEN, first_line
@@ -74,7 +74,7 @@ def read(about, params):
 
 def checked(kept):
     """The record; ValueError unless its parts fit each other and all its numbers are finite."""
-    check_tree(kept.model, kept.params)
+    check_tree(kept.params, shapes(kept.model))
     for name, leaf in flatten(kept.params).items():
         require(np.all(np.isfinite(leaf)), f"params[{name}] is not finite")
     V, q = kept.model.vocabulary, kept.model.classes
