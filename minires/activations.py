@@ -3,18 +3,14 @@
 Letters of the shapes: D width, F feed-forward width, `...` any leading axes.
 """
 
-import math
-
 import autograd.numpy as np
 import numpy
 from autograd.extend import primitive
 
+from minires.arithmetic import arithmetic, sqrt
 from minires.errors import one_of
 from minires.layers import linear, symmetric
 
-# Python floats: a NumPy float64 scalar would turn float32 activations into float64.
-SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
-SQRT_HALF = math.sqrt(1 / 2)
 CUBIC = 0.044715
 
 
@@ -32,28 +28,38 @@ def sigmoid(x):
     return 0.5 * (1 + tanh(0.5 * x))
 
 
+def slope_at_zero(x):
+    """2 / sqrt(pi), the slope of erf at zero, in the arithmetic of x."""
+    return 2 / arithmetic(x).pi() ** 0.5
+
+
 def erf_values(x):
-    """The error function of the standard library, entry by entry, in the dtype of x."""
-    return numpy.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)
+    """The error function, entry by entry, in the dtype and arithmetic of x."""
+    return arithmetic(x).erf(x)
 
 
-erf = elementwise(erf_values, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))
+erf = elementwise(erf_values, lambda x: slope_at_zero(x) * np.exp(-x * x))
+
+
+def gelu_scale(x):
+    """sqrt(2 / pi), in the arithmetic of x."""
+    return (2 / arithmetic(x).pi()) ** 0.5
 
 
 def gelu_tanh_values(x):
     """GELU, tanh form (Hendrycks & Gimpel 2016, 1606.08415): x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
-    return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)))
+    return 0.5 * x * (1 + tanh(gelu_scale(x) * (x + CUBIC * x * x * x)))
 
 
 def gelu_tanh_slope(x):
     """With t = tanh(u(x)): (1 + t)/2 + x/2 (1 - t^2) u'(x)."""
-    t = tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * SQRT_2_OVER_PI * (1 + 3 * CUBIC * x * x)
+    t = tanh(gelu_scale(x) * (x + CUBIC * x * x * x))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * gelu_scale(x) * (1 + 3 * CUBIC * x * x)
 
 
 def gelu_erf(x):
     """GELU, exact form: x Phi(x), with Phi(x) = (1 + erf(x / sqrt 2)) / 2."""
-    return 0.5 * x * (1 + erf(SQRT_HALF * x))
+    return 0.5 * x * (1 + erf(x * sqrt(0.5, x)))
 
 
 gelu_tanh = elementwise(gelu_tanh_values, gelu_tanh_slope)
@@ -75,4 +81,5 @@ def feed_forward(x, activation, W_1, W_2, b_1=None, b_2=None, W_gate=None, b_gat
     gate = None if W_gate is None else at_inner(linear(x, W_gate, b_gate), "gate")  # (..., F)
     active = at_active(f(inner) if gate is None else f(gate) * inner)  # (..., F)
     output = linear(active, W_2, b_2)  # (..., D)
-    return output, {"x": x, "inner": inner, "active": active, "output": output}
+    gates = {} if gate is None else {"gate": gate}
+    return output, {"x": x, "inner": inner, **gates, "active": active, "output": output}

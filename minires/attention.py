@@ -5,10 +5,9 @@ those kept from earlier steps), D width, H heads, G key/value heads (H = G r: qu
 K head width.
 """
 
-import math
-
 import autograd.numpy as np
 
+from minires.arithmetic import sqrt
 from minires.layers import dropout, linear, softmax
 from minires.positions import rotate
 from minires.record import Views
@@ -46,8 +45,8 @@ def attended(q, k, past, here):
     queries = residual.queries(project(q, here, "q"), past, here)  # (B, T, H*K)
     now["query_heads"] = turn(split_heads(queries, model.heads), here)  # (B, H, T, K)
     now.update(reused("keys", k, past, here, lambda x: turn(x, here)))
-    now["fresh_scores"] = group_product(now["query_heads"], np.swapaxes(now["key_heads"], -1, -2)) / math.sqrt(
-        model.head_width_)  # (B, H, T, S)
+    products = group_product(now["query_heads"], np.swapaxes(now["key_heads"], -1, -2))  # (B, H, T, S)
+    now["fresh_scores"] = products / sqrt(model.head_width_, products)  # (B, H, T, S)
     now["scores"] = residual.scores(now["fresh_scores"], past, here)  # (B, H, T, S)
     now["logits"] = residual.logits(now["scores"], here)  # (B, H, T, S)
     return softmax(masked(now["logits"], here))  # (B, H, T, S)

@@ -3,6 +3,7 @@
 import inspect
 import math
 from difflib import get_close_matches
+from importlib import import_module
 from numbers import Integral, Real
 
 LARGEST = 10 ** 9  # of a size: beyond it something else was meant
@@ -41,6 +42,14 @@ def check_options(what, function, options, hidden=()):
     known = {name: True for name in inspect.signature(function).parameters if name not in hidden}
     for option in options:
         one_of(f"option of {what}", option, known)
+
+
+def needs(module, extra):
+    """The module of an optional dependency, or an ImportError that names the extra which installs it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ImportError(f"{module} is not installed: expected the extra, pip install 'minires[{extra}]'") from None
 
 
 def require(condition, message):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from autograd import make_jvp
 from autograd.core import VJPNode, add_outgrads, vspace
-from autograd.tracer import isbox, new_box, trace_stack
+from autograd.tracer import getval, isbox, new_box, trace_stack
 from autograd.util import toposort
 
 from minires.checks import KINDS
@@ -35,19 +35,29 @@ def value_and_gradient(function, params):
     """
     flat = flatten(params)
     with trace_stack.new_trace() as trace:
-        roots = {name: VJPNode.new_root() for name in flat}
-        end = function(unflatten({name: new_box(value, trace, roots[name]) for name, value in flat.items()}))
+        boxes = {name: rooted(value, trace) for name, value in flat.items()}
+        end = function(unflatten(boxes))
     require(np.shape(end) == (), f"the function's value has shape {np.shape(end)}, expected a single number")
-    if not isbox(end):  # it depends on no parameter
-        return end, {name: np.zeros_like(value) for name, value in flat.items()}
-    sums, found = {end._node: (vspace(end._value).ones(), False)}, {}
+    slopes = backward(end)
+    gradient = {name: slopes.get(box._node, np.zeros_like(flat[name])) for name, box in boxes.items()}
+    return getval(end), gradient
+
+
+def rooted(value, trace):
+    """A box of the value with a node of its own: what is differentiated by."""
+    return new_box(value, trace, VJPNode.new_root())
+
+
+def backward(end):
+    """{node: d end / d node} for every node of the graph of the number `end`; nothing where it depends on no root."""
+    if not isbox(end):
+        return {}
+    sums, slopes = {end._node: (vspace(end._value).ones(), False)}, {}
     for node in toposort(end._node):
-        gradient, _ = sums.pop(node)
-        if not node.parents:  # a parameter
-            found[node] = gradient
+        gradient = slopes[node] = sums.pop(node)[0]
         for parent, part in zip(node.parents, node.vjp(gradient)):
             sums[parent] = add_outgrads(sums.get(parent), part)
-    return end._value, {name: found[root] if root in found else np.zeros_like(flat[name]) for name, root in roots.items()}
+    return slopes
 
 
 def loss(model, params, batch):

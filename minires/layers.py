@@ -13,6 +13,7 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defjvp, defvjp, primitive
 
+from minires.arithmetic import approximate, cast
 from minires.errors import one_of
 
 
@@ -78,7 +79,7 @@ defjvp(scatter_add, lambda h, ans, g, ids, size: scatter_add(h, ids, size), argn
 @primitive
 def softmax(z):
     """p = exp(z) / sum exp(z) over the last axis. A row of -inf only (nothing may be attended) gives p = 0, not NaN."""
-    top = np.max(z, axis=-1, keepdims=True)
+    top = np.max(approximate(z), axis=-1, keepdims=True)
     e = np.exp(z - np.where(top == -np.inf, 0, top))
     total = np.sum(e, axis=-1, keepdims=True)
     return e / np.where(total == 0, 1, total)
@@ -91,7 +92,7 @@ symmetric(softmax, lambda g, p, z: p * (g - np.sum(p * g, axis=-1, keepdims=True
 @primitive
 def cross_entropy(z, targets, weights):
     """- sum_i w_i ln softmax(z_i)[target_i] / sum_i w_i, in nats. z (..., V); targets, weights (...)."""
-    z = z - np.max(z, axis=-1, keepdims=True)
+    z = z - np.max(approximate(z), axis=-1, keepdims=True)
     chosen = np.take_along_axis(z, targets[..., None], axis=-1)[..., 0]
     log_total = np.log(np.sum(np.exp(z), axis=-1))
     return np.sum((log_total - chosen) * share(weights, z))
@@ -99,7 +100,7 @@ def cross_entropy(z, targets, weights):
 
 def share(weights, z):
     """The weights, scaled to sum to one, in the dtype of z."""
-    return (weights / np.sum(weights)).astype(z.dtype)
+    return cast(weights, z) / np.sum(cast(weights, z))
 
 
 def cross_entropy_slope(z, targets, weights):

@@ -5,12 +5,19 @@ Letters of the shapes: B batch, T time (queries), S source (keys), D width, H he
 
 import autograd.numpy as np
 
+from minires.arithmetic import cast
+
 THETA = 10000.0
 
 
 def angles(positions, width, dtype):
     """positions / 10000^(2 i / width), i = 0 .. width/2 - 1: (T, width/2)."""
-    return (positions[:, None] / THETA ** (np.arange(0, width, 2) / width)).astype(dtype)
+    return (positions[:, None] / THETA ** (numbers(0, width, 2, dtype=dtype) / width)).astype(dtype)
+
+
+def numbers(*bounds, dtype):
+    """np.arange as numbers of the arithmetic, float64 where the dtype is a float: the powers of a table are taken there."""
+    return cast(np.arange(*bounds), np.dtype(object if dtype == object else "float64"))
 
 
 def sinusoidal(positions, width, dtype):
@@ -35,5 +42,5 @@ def alibi(heads, t, s, dtype):
 
     For H not a power of two the paper interpolates between two such series; here the one formula serves every H.
     """
-    slopes = 2.0 ** (-8.0 * np.arange(1, heads + 1) / heads)
+    slopes = 2.0 ** (-8.0 * numbers(1, heads + 1, dtype=dtype) / heads)
     return (-slopes[:, None, None] * abs(t[:, None] - s[None, :])).astype(dtype)  # (H, T, S)

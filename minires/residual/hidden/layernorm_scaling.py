@@ -10,14 +10,13 @@ mistakes: sqrt of the sublayer index; of the layer counted from 0; the output of
 source: Sun et al. 2025, "The Curse of Depth" (2502.05795); lmsdss/LayerNorm-Scaling, peft_pretraining/modeling_llama.py.
 """
 
-import math
-
+from minires.arithmetic import sqrt
 from minires.residual.variant import Variant
 
 
 def layernorm_scaling():
     """What Pre-LN's norm gives a sublayer, over sqrt(n)."""
-    return {"branch_input": lambda x, here: x / math.sqrt(here.n)}
+    return {"branch_input": lambda x, here: x / sqrt(here.n, x)}
 
 
 VARIANTS = {"layernorm_scaling": Variant(layernorm_scaling, "pre", "x' = x + f(norm(x) / sqrt(n))",

@@ -9,14 +9,13 @@ mistakes: n counted from 0 (uniform attention in the first layer) or over sublay
 source: a control of our own for the comparison with RealFormer; no paper.
 """
 
-import math
-
+from minires.arithmetic import sqrt
 from minires.residual.variant import Variant
 
 
 def temperature():
     """Multiply the logits of layer n by sqrt(n)."""
-    return {"logits": lambda scores, here: scores * math.sqrt(here.n)}
+    return {"logits": lambda scores, here: scores * sqrt(here.n, scores)}
 
 
 VARIANTS = {"temperature": Variant(temperature, "post", "P_n = softmax(sqrt(n) A_n)", "control of RealFormer, of our own")}
