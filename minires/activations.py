@@ -7,7 +7,7 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import primitive
 
-from minires.arithmetic import arithmetic, sqrt
+from minires.arithmetic import arithmetic, sqrt, written
 from minires.errors import one_of
 from minires.layers import linear, symmetric
 
@@ -54,7 +54,7 @@ def gelu_tanh_values(x):
 def gelu_tanh_slope(x):
     """With t = tanh(u(x)): (1 + t)/2 + x/2 (1 - t^2) u'(x)."""
     t = tanh(gelu_scale(x) * (x + CUBIC * x * x * x))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * gelu_scale(x) * (1 + 3 * CUBIC * x * x)
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * gelu_scale(x) * (1 + 3 * written(CUBIC, x) * x * x)
 
 
 def gelu_erf(x):

@@ -16,6 +16,7 @@ from autograd.tracer import getval
 class Arithmetic(NamedTuple):
     """What one arithmetic makes of Python's numbers, and the operations that NumPy lacks for it."""
 
+    written: Callable    # of a Python number: the same number in this arithmetic
     sqrt: Callable       # of a Python number
     log: Callable        # of a Python number
     pi: Callable         # ()
@@ -25,7 +26,7 @@ class Arithmetic(NamedTuple):
 
 
 FLOATS = Arithmetic(  # Python floats: a NumPy float64 scalar would turn float32 activations into float64
-    math.sqrt, math.log, lambda: math.pi, lambda x: numpy.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype),
+    lambda number: number, math.sqrt, math.log, lambda: math.pi, lambda x: numpy.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype),
     lambda a, dtype: numpy.asarray(a, dtype=dtype), numpy.linalg.solve)
 OBJECTS = {}  # "objects" -> the arithmetic whose numbers are objects, once it is imported
 
@@ -33,6 +34,15 @@ OBJECTS = {}  # "objects" -> the arithmetic whose numbers are objects, once it i
 def arithmetic(x):
     """The arithmetic of the array x, of autograd's box of one, or of a dtype."""
     return OBJECTS["objects"] if getattr(getval(x), "dtype", x) == object else FLOATS
+
+
+def written(number, like):
+    """A Python number in the arithmetic of `like`: what is computed from it is as exact as that arithmetic.
+
+    >>> written(9, numpy.ones(2)) ** 0.5
+    3.0
+    """
+    return arithmetic(like).written(number)
 
 
 def sqrt(number, like):

@@ -12,7 +12,8 @@ from importlib import import_module
 from minires._version import __version__
 from minires.errors import Diverged
 
-COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "tour")
+COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "oracle",
+            "tour")
 
 
 class Parser(argparse.ArgumentParser):

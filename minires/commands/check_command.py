@@ -3,9 +3,13 @@
 Autograd in reverse mode at every parameter coordinate, and in forward mode along a random direction per parameter;
 errors are relative to the parameter's largest gradient (at least a thousandth of the model's).
 Exit code 1 if one is above 1e-7.
+
+With --exact (extra: oracle) both sides are computed in ball arithmetic of 512 bits and must agree on 30 digits at every
+coordinate; and our float64 and float32 runs are compared with the exact values, in units in the last place.
 """
 
 from minires.checks import KINDS
+from minires.commands.check_exact import run_exact
 from minires.experiments import side_by_side
 from minires.gradients import TOLERANCE, check_variant, tiny_model
 from minires.report import as_json, table
@@ -20,12 +24,15 @@ def arguments(parser):
     parser.add_argument("--kind", default="decoder", help="encoder, decoder (default), encoder_decoder")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--exact", action="store_true", help="30 digits in ball arithmetic, and the errors of our runs in ulps")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; default: one per core")
 
 
 def run(arguments):
     """Print a row per parameter for one variant, a row per variant for several."""
     names, refused = chosen(arguments)
+    if arguments.exact:
+        return run_exact(arguments, names, refused)
     calls = [(check_variant, name, arguments.seed, arguments.kind, arguments.layers) for name in names]
     checks = dict(zip(names, side_by_side(calls, arguments.jobs, "gradient checks")))
     if arguments.json:

@@ -1,57 +1,17 @@
-"""Float64 arrays whose every operation errs as another precision would: by chance (`Noise`) or by rounding (`Rounding`).
+"""Float64 arrays whose every operation errs as another precision would, by a rule of `profiles`: `Noise` or `Rounding`.
 
-What tolerances are derived from. An operation's result is multiplied by 1 +- u_store, signs at random; the operands of a
-product by 1 +- u_multiply; a sum of n terms x_i gets sqrt(n) u_accumulate sqrt(sum x_i^2) times a normal number.
-Copies, comparisons, negation and maxima are exact.
+What tolerances are derived from. Copies, comparisons, negation and maxima are exact.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
+from autograd.tracer import isbox
 
+from minires.oracle.profiles import PROFILES, Noise, Profile, Rounding
 
-class Profile(NamedTuple):
-    """Unit roundoffs: of what is stored, of what enters a product, of what a sum is accumulated in."""
-
-    store: float
-    multiply: float
-    accumulate: float
-
-
-PROFILES = {
-    "float64": Profile(2.0 ** -53, 2.0 ** -53, 2.0 ** -53),
-    "float32": Profile(2.0 ** -24, 2.0 ** -24, 2.0 ** -24),
-    "tf32": Profile(2.0 ** -24, 2.0 ** -11, 2.0 ** -24),
-    "bfloat16": Profile(2.0 ** -8, 2.0 ** -8, 2.0 ** -24),
-    "float16": Profile(2.0 ** -11, 2.0 ** -11, 2.0 ** -24),
-}
 EXACT = {np.negative, np.positive, np.maximum, np.minimum, np.absolute, np.sign, np.conjugate}
-
-
-class Noise:
-    """Errors of one profile by chance, from a numpy.random.Generator."""
-
-    def __init__(self, profile, rng):
-        self.profile, self.rng = profile, rng
-
-    def stored(self, x):
-        """x (1 +- u_store)."""
-        return self.within(x, self.profile.store)
-
-    def operand(self, x):
-        """x (1 +- u_multiply)."""
-        return self.within(x, self.profile.multiply)
-
-    def within(self, x, u):
-        """x (1 +- u), each sign by chance."""
-        return x * (1 + u * self.rng.choice((-1.0, 1.0), np.shape(x)))
-
-    def accumulated(self, total, squares, n):
-        """The sum of n terms, the squares of which sum to `squares`."""
-        return total + self.profile.accumulate * np.sqrt(n * squares) * self.rng.standard_normal(np.shape(total))
 
 
 class Inexact(np.ndarray):
@@ -62,9 +22,15 @@ class Inexact(np.ndarray):
     def __array_finalize__(self, other):
         self.errors = getattr(other, "errors", None)
 
+    def view(self, *arguments):
+        """autograd takes what it has concatenated as a plain array, and would lose the rule of errors."""
+        return self if arguments == (np.ndarray,) else super().view(*arguments)
+
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        if any(isbox(x) for x in inputs):  # a box comes first: it unpacks itself and calls again
+            return NotImplemented
         errors = next(x.errors for x in inputs if isinstance(x, Inexact) and x.errors is not None)
-        plain = [x.view(np.ndarray) if isinstance(x, Inexact) else x for x in inputs]
+        plain = [np.asarray(x) if isinstance(x, Inexact) else x for x in inputs]
         if ufunc is np.matmul:
             a, b = (errors.operand(x) for x in plain)
             result = errors.accumulated(a @ b, (a * a) @ (b * b), np.shape(a)[-1])
@@ -85,17 +51,28 @@ class Inexact(np.ndarray):
     def __array_function__(self, function, types, arguments, options):
         if function in (np.dot, np.tensordot, np.einsum):
             return product(self.errors, function, arguments, options)
+        if function.__module__ == "numpy.linalg":  # a stable algorithm errs as if its operands did
+            arguments = [self.errors.operand(np.asarray(x)) if isinstance(x, Inexact) else x for x in arguments]
+            return stored(function(*arguments, **options), self.errors)
         return inexact(super().__array_function__(function, types, arguments, options), self.errors)
 
 
 def product(errors, function, arguments, options):
     """dot, tensordot and einsum: as the matrix product."""
-    plain = [x.view(np.ndarray) if isinstance(x, Inexact) else x for x in arguments]
-    real = lambda x: isinstance(x, np.ndarray) and x.dtype == float
+    plain = [np.asarray(x) if isinstance(x, Inexact) else x for x in arguments]
+    real = lambda x: isinstance(x, (np.ndarray, np.floating)) and x.dtype == float
     a = [errors.operand(x) if real(x) else x for x in plain]
     total, squares = function(*a, **options), function(*[x * x if real(x) else x for x in a], **options)
     n = max(1, max(np.size(x) for x in a if real(x)) // max(1, np.size(total)))
     return inexact(errors.stored(errors.accumulated(total, squares, n)), errors)
+
+
+def stored(results, errors):
+    """What a function of numpy.linalg returns, an array or a tuple of them, as it is stored."""
+    if isinstance(results, tuple):
+        return type(results)(*(stored(each, errors) for each in results)) if hasattr(results, "_fields") else tuple(
+            stored(each, errors) for each in results)
+    return inexact(errors.stored(results) if np.result_type(results) == float else results, errors)
 
 
 def inexact(x, errors):
@@ -111,3 +88,5 @@ def inexact(x, errors):
 
 ArrayBox.register(Inexact)
 VSpace.register(Inexact, ArrayVSpace)
+
+__all__ = ["PROFILES", "Inexact", "Noise", "Profile", "Rounding", "inexact"]

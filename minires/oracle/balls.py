@@ -6,11 +6,13 @@ Source: Johansson 2017, Arb: efficient arbitrary-precision midpoint-radius inter
 """
 
 from contextlib import contextmanager
+from numbers import Real
 
 import numpy
 from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
+from autograd.tracer import isbox
 
 from minires.arithmetic import OBJECTS, Arithmetic
 from minires.errors import needs
@@ -27,23 +29,47 @@ def raw(x):
     return x.arb if isinstance(x, Ball) else flint.arb(x.item() if isinstance(x, numpy.generic) else x)
 
 
+ITSELF = {"__sub__": 0, "__truediv__": 1}  # x - x and x / x, where both are one object and so the same number
+UNCHANGED = {"__add__": 0, "__sub__": 0, "__mul__": 1, "__truediv__": 1}  # x + 0 is x: the same object
+
+
 def binary(name):
-    """The operator `name` of arb, on balls; arrays answer for themselves."""
+    """The operator `name` of arb, on balls; arrays answer for themselves.
+
+    What it leaves as it is stays the same object, so that a softmax over a single key is 1 exactly, and its slope 0.
+    """
+    call, itself, neutral = getattr(flint.arb, name), ITSELF.get(name), flint.arb(UNCHANGED.get(name, flint.arb.nan()))
+    commutes = name in ("__add__", "__mul__")
+
     def operator(self, other):
-        if isinstance(other, numpy.ndarray):
+        if isinstance(other, numpy.ndarray) or isbox(other):
             return NotImplemented
-        return Ball(getattr(self.arb, name)(raw(other)))
+        if other is self and itself is not None and self.arb.is_finite() and (itself == 0 or not self.arb.contains(0)):
+            return Ball(itself)
+        value = other.arb if isinstance(other, Ball) else raw(other)
+        if value == neutral:
+            return self
+        if commutes and isinstance(other, Ball) and self.arb == neutral:
+            return other
+        return Ball(call(self.arb, value))
     return operator
 
 
 def reflected(name):
-    """other `name` self."""
-    return lambda self, other: NotImplemented if isinstance(other, numpy.ndarray) else Ball(getattr(raw(other), name)(self.arb))
+    """other `name` self, where other is a plain number."""
+    def operator(self, other):
+        return NotImplemented if isinstance(other, numpy.ndarray) or isbox(other) else getattr(Ball(other), name)(self)
+    return operator
 
 
 def unary(name):
     """The function `name` of arb, as NumPy calls it for objects."""
     return lambda self: Ball(getattr(self.arb, name)())
+
+
+def compared(name, opposite):
+    """The comparison `name` of two balls."""
+    return lambda self, other: self.decide(other, name, opposite)
 
 
 class Ball:
@@ -59,12 +85,10 @@ class Ball:
     __radd__, __rsub__, __rmul__, __rtruediv__, __rpow__ = map(
         reflected, ("__add__", "__sub__", "__mul__", "__truediv__", "__pow__"))
     __neg__, __abs__ = unary("__neg__"), unary("__abs__")
+    __pos__ = conjugate = lambda self: self  # a ball is real
+    __float__, __repr__ = (lambda self: float(self.arb.mid())), (lambda self: f"Ball({self.arb})")
     exp, log, sqrt, tanh, sin, cos, cosh, sinh, erf = map(
         unary, ("exp", "log", "sqrt", "tanh", "sin", "cos", "cosh", "sinh", "erf"))
-
-    def conjugate(self):
-        """A ball is real."""
-        return self
 
     def decide(self, other, yes, no):
         """Whether `yes` holds; where neither it nor its opposite does for sure, Undecided."""
@@ -75,31 +99,10 @@ class Ball:
             return False
         raise Undecided(f"{self.arb} against {other}: the balls overlap, expected more bits or an exact tie")
 
-    def __lt__(self, other):
-        return self.decide(other, "__lt__", "__ge__")
-
-    def __le__(self, other):
-        return self.decide(other, "__le__", "__gt__")
-
-    def __gt__(self, other):
-        return self.decide(other, "__gt__", "__le__")
-
-    def __ge__(self, other):
-        return self.decide(other, "__ge__", "__lt__")
-
-    def __eq__(self, other):
-        return self.decide(other, "__eq__", "__ne__")
-
-    def __ne__(self, other):
-        return not self == other
-
+    __lt__, __ge__ = compared("__lt__", "__ge__"), compared("__ge__", "__lt__")
+    __gt__, __le__ = compared("__gt__", "__le__"), compared("__le__", "__gt__")
+    __eq__, __ne__ = compared("__eq__", "__ne__"), compared("__ne__", "__eq__")
     __hash__ = None
-
-    def __float__(self):
-        return float(self.arb.mid())
-
-    def __repr__(self):
-        return f"Ball({self.arb})"
 
 
 def balls(array, dtype=object):
@@ -127,8 +130,21 @@ def precision(bits):
         flint.ctx.prec = before
 
 
+class BallSpace(ArrayVSpace):
+    """Where a ball's gradient lives. It begins as a ball: 1 times a float would be a float, and sums of it would round."""
+
+    def __init__(self, value):
+        super().__init__(numpy.array(value, dtype=object))
+
+    def ones(self):
+        """What a backward pass begins with."""
+        return balls(numpy.ones(self.shape))
+
+
 OBJECTS["objects"] = Arithmetic(
-    sqrt=lambda number: Ball(number).sqrt(), log=lambda number: Ball(number).log(), pi=lambda: Ball(flint.arb.pi()),
+    written=Ball, sqrt=lambda number: Ball(number).sqrt(), log=lambda number: Ball(number).log(),
+    pi=lambda: Ball(flint.arb.pi()),
     erf=lambda x: numpy.frompyfunc(lambda ball: ball.erf(), 1, 1)(x), array=balls, solve=solve)
+Real.register(Ball)
 ArrayBox.register(Ball)
-VSpace.register(Ball, lambda value: ArrayVSpace(numpy.array(value, dtype=object)))
+VSpace.register(Ball, BallSpace)

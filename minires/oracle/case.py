@@ -14,7 +14,7 @@ import autograd.numpy as np
 from minires.errors import one_of
 from minires.parameters import unflatten
 
-SYSTEMS = {"transformer": "minires.oracle.systems.transformer"}
+SYSTEMS = {name: f"minires.oracle.systems.{name}" for name in ("transformer", "echo_state", "readout", "reservoir_resformer")}
 
 
 class Case(NamedTuple):
@@ -43,7 +43,8 @@ def program(case, values):
     """Run the case's system on the values (arrays of any arithmetic, or boxes): {name: tensor}, "loss" among them."""
     run = import_module(one_of("system", case.system, SYSTEMS)).run
     params = unflatten({name: value for name, value in values.items() if not name.startswith("inputs.")})
-    return run(case.config, params, {name[7:]: value for name, value in values.items() if name.startswith("inputs.")})
+    named = run(case.config, params, {name[7:]: value for name, value in values.items() if name.startswith("inputs.")})
+    return {name: tensor for name, tensor in named.items() if name not in values}  # a weight that the trace repeats
 
 
 def objective(case, named):

@@ -30,6 +30,7 @@ class Cause(NamedTuple):
     does: str
     fix: str
     seen: tuple
+    same: tuple = ()         # other mistakes that are the same function on this case, so that no test on it tells them apart
 
 
 class Verdict(NamedTuple):

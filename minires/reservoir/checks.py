@@ -2,6 +2,7 @@
 
 import autograd.numpy as np
 import numpy
+from autograd.extend import VSpace
 from autograd.tracer import getval
 
 from minires.errors import number, one_of, require
@@ -13,7 +14,8 @@ KEYS = {"W": "recurrent", "W_in": "input", "b": "bias", "W_fb": "feedback", "K":
 def array(name, value, dimensions=None, finite=True):
     """`value` without autograd's box; ValueError where it is no array of finite numbers, or has other dimensions."""
     plain = numpy.asarray(getval(value))
-    exact = plain.dtype == object and isinstance(getval(value), numpy.ndarray)  # numbers of another arithmetic
+    kind = type(getval(value))
+    exact = plain.dtype == object and kind in VSpace.mappings and kind not in (dict, list, tuple)  # of another arithmetic
     require(exact or numpy.issubdtype(plain.dtype, numpy.number),
             f"{name} has type {plain.dtype}: expected numbers")
     require(dimensions is None or plain.ndim in dimensions,
@@ -108,7 +110,7 @@ def real_rows(name, series, mask):
     plain = numpy.asarray(getval(series))
     real = True if mask is None else mask[..., None]
     array(name, numpy.where(real, plain, 0))
-    if not numpy.isfinite(plain).all():
+    if plain.dtype != object and not numpy.isfinite(plain).all():
         return np.where(real, series, 0)
     return series if hasattr(series, "shape") else plain
 

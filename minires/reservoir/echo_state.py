@@ -49,8 +49,15 @@ def run(params, u, x_0=None, y=None, y_0=None, f="tanh", mask=None, noise=0.0, r
 
 def step(params, x, u, y=None, f="tanh"):
     """One step, the equation as it stands: the next state (..., N) from x (..., N), u (..., d) and, with W_fb, y (..., q)."""
-    p = apply(params["W"], x) + drive(params, u, y)  # (..., N)
-    return apply(params["K"], x) + params["g"] * ACTIVATIONS[f].traced(p)  # (..., N)
+    return stages(params, x, u, y, f)["state"]
+
+
+def stages(params, x, u, y=None, f="tanh"):
+    """One step and what leads to it, each (..., N): drive z, preactivation p = W x + z, activation f(p), the next state."""
+    z = drive(params, u, y)
+    p = apply(params["W"], x) + z
+    h = ACTIVATIONS[f].traced(p)
+    return {"drive": z, "preactivation": p, "activation": h, "state": apply(params["K"], x) + params["g"] * h}
 
 
 def drive(params, u, y_before=None):

@@ -21,6 +21,8 @@ from minires.errors import require
 def leak(a, name="a"):
     """`a` checked: each leak rate lies in (0, 1], as a number or one per unit (N,)."""
     values = numpy.asarray(getval(a))
+    if values.dtype == object:  # numbers of another arithmetic
+        return a
     require(values.ndim <= 1 and numpy.issubdtype(values.dtype, numpy.number) and values.dtype != bool,
             f"leak rate {name} of shape {values.shape} and type {values.dtype}: expected a number or one per unit (N,)")
     for value in values.ravel()[~((values.ravel().real > 0) & (values.ravel().real <= 1))]:
@@ -31,6 +33,8 @@ def leak(a, name="a"):
 def gain(name, value):
     """`value` checked: a finite number above zero, or one per unit (N,)."""
     values = numpy.asarray(getval(value))
+    if values.dtype == object:
+        return value
     require(values.ndim <= 1 and numpy.issubdtype(values.dtype, numpy.number) and values.dtype != bool
             and numpy.all(numpy.isfinite(values)) and numpy.all(values.real > 0),
             f"{name}={getval(value)}: expected a finite number above zero, or one per unit")
@@ -79,7 +83,7 @@ def edge_of_stability(beta, O):
 def residual(alpha, beta, O=None):
     """x_t = alpha O x_{t-1} + beta f(...), O orthogonal: random, a cyclic shift, or None for the identity."""
     values = numpy.asarray(getval(alpha))
-    require(values.ndim == 0 and numpy.isfinite(values) and values.real >= 0,
+    require(values.dtype == object or values.ndim == 0 and numpy.isfinite(values) and values.real >= 0,
             f"alpha={getval(alpha)}: expected a number of at least 0")
     return {"K": alpha if O is None else scaled(alpha, O), "g": gain("beta", beta)}
 

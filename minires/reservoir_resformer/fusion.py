@@ -31,7 +31,7 @@ class Fusion(NamedTuple):
     """One way of fusing: its parameters, what becomes of the tokens before the encoder, what the encoder may see."""
 
     init: Callable = lambda rng, encoder: {}                   # -> parameters
-    before: Callable = lambda X, R, seen, params, context: X   # the utterance's tokens before the encoder
+    before: Callable = lambda X, R, seen, params, context, now: X  # the utterance's tokens before the encoder; now: a record
     joined: Callable = lambda X, R: (X, slice(None))           # all tokens of the encoder, and where the utterance's are
     sublayers: tuple = ("attention",)                          # of the encoder's layers
 
@@ -47,17 +47,17 @@ def without_biases(encoder):
     return replace(encoder, biases=False)
 
 
-def cross(X, R, seen, params, context):
-    """The cross-attention's output (B, T, D): the core's attention, without any residual of its own."""
+def cross(X, R, seen, params, context, now):
+    """The cross-attention's output (B, T, D): the core's attention, without any residual of its own; its arrays go to `now`."""
     hidden = numpy.where(seen, 0.0, -numpy.inf).astype(X.dtype)[:, None, None, None]  # (B, 1, 1, 1)
     context = context._replace(residual=Residual(), memory=R, masks={CROSS: hidden}, bias=None, cache=None)
-    here = Here(0, CROSS, params, context, {})
+    here = Here(0, CROSS, params, context, now)
     return attention(here.norm(X), [], here)  # (B, T, D)
 
 
-def add_attention(X, R, seen, params, context):
+def add_attention(X, R, seen, params, context, now):
     """X + attention(LN(X), R)."""
-    return X + cross(X, R, seen, params, context)  # (B, T, D)
+    return X + cross(X, R, seen, params, context, now)  # (B, T, D)
 
 
 def init_gate(rng, encoder):
@@ -67,14 +67,14 @@ def init_gate(rng, encoder):
     return {**init_cross(rng, encoder), **gate, "b_g": np.zeros(D)}
 
 
-def gated_attention(X, R, seen, params, context):
+def gated_attention(X, R, seen, params, context, now):
     """gamma * attention(LN(X), R) + (1 - gamma) * X."""
-    here = Here(0, CROSS, params, context, {})
-    gamma = sigmoid(linear(here.norm(X), params["W_g"], params["b_g"]))  # (B, T, D)
-    return gamma * cross(X, R, seen, params, context) + (1 - gamma) * X  # (B, T, D)
+    here = Here(0, CROSS, params, context, now)
+    gamma = now["gate"] = sigmoid(linear(here.norm(X), params["W_g"], params["b_g"]))  # (B, T, D)
+    return gamma * cross(X, R, seen, params, context, now) + (1 - gamma) * X  # (B, T, D)
 
 
-def add_mean(X, R, seen, params, context):
+def add_mean(X, R, seen, params, context, now):
     """X + the mean memory token, at every position."""
     return X + np.mean(R, axis=1, keepdims=True) * seen[:, None, None].astype(X.dtype)  # (B, T, D)
 

@@ -19,7 +19,7 @@ from autograd.tracer import getval
 
 from minires.checks import check_generator, float_type
 from minires.forward import embed, self_attending
-from minires.layers import linear
+from minires.layers import linear, stopped
 from minires.model import Transformer
 from minires.parameters import tree_map
 from minires.record import Context
@@ -116,18 +116,23 @@ class ReservoirResFormer:
 
 def classify(model, params, tokens, real, states, first, rng=None):
     """Logits (B, classes) of single utterances: tokens and real (B, T), states a list of (B, N), first (B,) bool."""
-    L = model.maximum_length
-    tokens, real = tokens[:, :L], real[:, :L]
-    states = states if model.gradient == "end_to_end" else [getval(s) for s in states]
-    R = memory_tokens(model, params, states)  # (B, M, D)
+    return traced(model, params, tokens, real, states, first, rng)[0]
+
+
+def traced(model, params, tokens, real, states, first, rng=None):
+    """`classify`, and a record of the arrays on the way."""
+    tokens, real = tokens[:, :model.maximum_length], real[:, :model.maximum_length]
+    R = memory_tokens(model, params, states if model.gradient == "end_to_end" else list(map(stopped, states)))  # (B, M, D)
     seen = ~first if model.first == "masked" else numpy.ones(len(tokens), dtype=bool)
-    fusion, encoder = FUSIONS[model.fusion], model.encoder
+    fusion, encoder, now = FUSIONS[model.fusion], model.encoder, {}
     context = Context(encoder, encoder.residual, tokens, numpy.arange(tokens.shape[1]), rng=rng)
-    X = fusion.before(embed(params, context, None), R, seen, params.get("fusion"), context)  # (B, T, D)
-    X, place = fusion.joined(X, R)
+    fused = fusion.before(embed(params, context, None), R, seen, params.get("fusion"), context, now)  # (B, T, D)
+    X, place = fusion.joined(fused, R)
     everything = fusion.joined(real[..., None], numpy.broadcast_to(seen[:, None, None], (*R.shape[:2], 1)))[0][..., 0]
-    output, _ = stack(X, params, seeing(context, params, everything, R, seen))
-    return linear(pooled(output[:, place], real), **params["head"])  # (B, classes)
+    output, trace = stack(X, params, seeing(context, params, everything, R, seen))
+    summary = pooled(output[:, place], real)  # (B, D)
+    record = {"memory_tokens": R, "fusion": now, "fused": fused, "layers": trace, "pooled": summary}
+    return linear(summary, **params["head"]), record  # (B, classes)
 
 
 def seeing(context, params, real, R, seen):

@@ -7,8 +7,9 @@ from autograd.tracer import getval
 from case import with_fields
 from residual_cases import CASES, CLASSIC, VARIANT_CASES
 
-from minires.gradients import (TOLERANCE, check_gradients, check_variant, loss, random_parameters, tiny_example,
-                               tiny_model, value_and_gradient)
+from minires.gradients import (FLOOR, ROUNDING, STEP, TOLERANCE, central_differences, check_gradients, check_variant, loss,
+                               random_parameters, tiny_example, tiny_model, value_and_gradient)
+from minires.parameters import flatten, unflatten
 
 SMALL = {"vocabulary": 5, "width": 4, "heads": 2, "kv_heads": 1, "head_width": 2, "feed_forward": 3}
 
@@ -22,10 +23,9 @@ def test_the_tolerance_is_one_in_ten_million():
     assert TOLERANCE == 1e-7
 
 
-@pytest.mark.parametrize("name", VARIANT_CASES + [
-    pytest.param(name, marks=pytest.mark.slow) for name in CASES if CASES[name].options])
-def test_every_gradient_agrees_with_central_differences(name):
-    case, rng = CASES[name], np.random.default_rng(2)
+def small_loss(name, rng):
+    """The loss of a case's small model as a function of its parameters, random parameters, and which of them are trained."""
+    case = CASES[name]
     kind = "decoder" if "decoder" in case.kinds else case.kinds[0]
     sizes = {**SMALL, **case.sizes, "options": case.small or case.options}
     try:
@@ -35,10 +35,34 @@ def test_every_gradient_agrees_with_central_differences(name):
         model = tiny_model(case.variant, kind, **{"layers": 4, **sizes})
         params = random_parameters(model, rng)
     batch = tiny_example(model, rng, T=4)
-    function, trained = lambda p: loss(model, p, batch)[0], lambda name: model.residual.trained(name, model)
+    return lambda p: loss(model, p, batch)[0], params, lambda parameter: model.residual.trained(parameter, model)
+
+
+@pytest.mark.parametrize("name", [name if name in CLASSIC else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in [*VARIANT_CASES, *(name for name in CASES if CASES[name].options)]])
+def test_every_gradient_agrees_with_central_differences(name):
+    rng = np.random.default_rng(2)
+    function, params, trained = small_loss(name, rng)
     assert_right(check_gradients(function, params, rng, trained))
-    for parameter, gradient in value_and_gradient(function, params)[1].items():
-        assert trained(parameter) or np.all(gradient == 0)
+
+
+@pytest.mark.parametrize("name", VARIANT_CASES)
+def test_every_gradient_agrees_with_differences_along_random_directions(name):
+    rng = np.random.default_rng(3)
+    function, params, trained = small_loss(name, rng)
+    flat, gradient = flatten(params), value_and_gradient(function, params)[1]
+    largest = max(np.max(abs(g)) for g in gradient.values())
+    for parameter, g in gradient.items():
+        if not trained(parameter):
+            assert np.all(g == 0), parameter
+            continue
+        direction = rng.standard_normal(np.shape(g))
+        direction /= np.sqrt(np.sum(direction * direction))  # as long as a coordinate step
+        along = lambda t: function(unflatten({**flat, parameter: flat[parameter] + t["t"] * direction}))
+        reach = max(np.max(abs(g)), FLOOR * largest, ROUNDING / TOLERANCE) * np.sum(abs(direction))
+        errors = (abs(central_differences(along, {"t": np.array(0.0)}, "t", step) - np.sum(g * direction))
+                  for step in (STEP, STEP / 10))  # the shorter one where the step's own error is too large
+        assert any(error < TOLERANCE * reach for error in errors), parameter
 
 
 @pytest.mark.slow

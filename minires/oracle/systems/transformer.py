@@ -17,6 +17,9 @@ from minires.parameters import flatten
 def run(config, params, inputs):
     """The tensors of one call."""
     model = Transformer(**config["model"])
+    earlier = {name[8:]: value for name, value in inputs.items() if name.startswith("earlier.")}
+    if earlier:
+        forward(model, params, **arguments(earlier))
     logits, trace = forward(model, params, **arguments(inputs))
     traces = trace if isinstance(trace, dict) else {"": trace}
     named = {name: tensor for prefix, layers in traces.items()
@@ -38,9 +41,10 @@ def decoded(model, params, inputs, steps):
     tokens, cache, found = inputs["tokens"], None, {}
     if not steps:
         return found
-    later = arguments({name: value for name, value in inputs.items() if name not in ("tokens", "bias")})
     prompt = tokens.shape[1] - steps
-    _, cache = advance(model, params, tokens[:, :prompt], None, later)
+    first = arguments({name: value for name, value in inputs.items() if name != "bias"})
+    first.update({name: first[name][:, :prompt] for name in ("tokens", "padding", "segments") if name in first})
+    _, cache = advance(model, params, first.pop("tokens"), None, first)
     for i in range(steps):
         logits, cache = advance(model, params, tokens[:, prompt + i:prompt + i + 1], cache, {})  # (B, 1, V)
         found[f"decode.{i}"] = logits

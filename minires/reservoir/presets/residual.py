@@ -1,6 +1,7 @@
 """Reservoirs that keep a rotated or whole state: EuSN, ES2N, ResESN, one layer each."""
 
 import autograd.numpy as np
+from autograd.tracer import getval
 
 from minires.errors import require
 from minires.reservoir import kernels
@@ -56,7 +57,7 @@ def resesn(kernel, recurrent_kernel, bias=0.0, ortho=None, alpha=0.0, beta=1.0, 
     params = row_form(("recurrent_kernel", recurrent_kernel), ("kernel", kernel), ("bias", bias))
     N = len(params["W"])
     O = None if ortho is None else matrix("ortho", ortho, N, N).T
-    return {**params, **(kernels.residual(alpha, beta, O) if alpha > 0 else kernels.leaky(leaky))}
+    return {**params, **(kernels.residual(alpha, beta, O) if getval(alpha) > 0 else kernels.leaky(leaky))}
 
 
 EUSN = Preset(eusn, ("1", "x"), False, "Gallicchio 2022 (2203.09382); andreaceni/ResESN@a4e8a3f", initialise=initial.eusn)

@@ -37,7 +37,7 @@ def real_pair(F, Y):
     """The same, refusing complex numbers: a singular value decomposition conjugates, it is not complex-step safe."""
     F, Y = row_pair(F, Y)
     for name, each in (("features", F), ("targets", Y)):
-        require(getval(each).dtype.kind == "f", f"{name} are {getval(each).dtype}: expected real numbers")
+        require(getval(each).dtype.kind in "fO", f"{name} are {getval(each).dtype}: expected real numbers")
     return F, Y
 
 

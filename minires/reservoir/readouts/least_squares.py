@@ -13,6 +13,7 @@ source of the derivatives: differentiate A W = X^T Z with A = X^T X + lambda I.
 import numpy
 from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
 
+from minires.arithmetic import FLOATS, arithmetic
 from minires.errors import require
 
 
@@ -60,14 +61,26 @@ def check_rank(S, strength, shape):
             f"expected a strength above 0, or more (and independent) rows")
 
 
+def weights(X, Z, strength):
+    """W of the least ||X W - Z||^2 + lambda ||W||^2: (F, q)."""
+    if arithmetic(X) is not FLOATS:  # an exact arithmetic loses no digits by the normal equations
+        return normal(X, strength)(X.T @ Z)
+    V, S, UY = decompose(X, Z)
+    check_rank(S, float(strength), X.shape)
+    return V @ ((S / (S * S + float(strength)))[:, None] * UY)
+
+
+def normal(X, strength):
+    """The function R -> (X^T X + lambda I)^-1 R, by the solver of the arithmetic."""
+    A = X.T @ X + strength * numpy.eye(X.shape[1], dtype=X.dtype)  # (F, F)
+    return lambda R: arithmetic(X).solve(A, R)
+
+
 @primitive
 def solve(F, Y, strength, bias):
     """Theta (F+1, q): W_o, and b_o as its last row; (F, q) where there is no bias."""
-    strength = float(strength)
     X, Z, F_mean, Y_mean = reduced(F, Y, bias)
-    V, S, UY = decompose(X, Z)
-    check_rank(S, strength, X.shape)
-    W = V @ ((S / (S * S + strength))[:, None] * UY)  # (F, q)
+    W = weights(X, Z, strength)  # (F, q)
     return W if F_mean is None else numpy.concatenate([W, (Y_mean - F_mean @ W)[None]])
 
 
@@ -77,8 +90,10 @@ def system(F, Y, strength, bias, Theta):
     A = X^T X + lambda I. A penalised bias is one of the weights; a free one has been eliminated.
     """
     X, Z, F_mean, _ = reduced(F, Y, bias)
-    V, S, _ = decompose(X, Z)
     W = Theta if F_mean is None else Theta[:-1]
+    if arithmetic(X) is not FLOATS:
+        return X, F_mean, Z - X @ W, W, normal(X, strength)
+    V, S, _ = decompose(X, Z)
     scale = 1 / (S * S + float(strength))[:, None]
     return X, F_mean, Z - X @ W, W, lambda R: V @ (scale * (V.T @ R))
 

@@ -15,6 +15,7 @@ source: Wang et al. 2022, "DeepNet" (2203.00555); microsoft/torchscale, torchsca
     0.87 from memory of the paper.
 """
 
+from minires.arithmetic import written
 from minires.errors import one_of, positive
 from minires.residual.variant import Variant
 from minires.transformer import each_sublayer
@@ -29,9 +30,9 @@ def rescaled(stack, factor, sublayers=ALL, names=SCALED):
         name: value * factor if sublayer in sublayers and name in names else value for name, value in p.items()})
 
 
-def skip(model, crossing):
-    """alpha of a stack; `crossing`: it has cross-attention."""
-    L = model.layers
+def skip(model, crossing, like=1.0):
+    """alpha of a stack, in the arithmetic of `like`; `crossing`: it has cross-attention."""
+    L = written(model.layers, like)
     if model.kind != "encoder_decoder":
         return (2 * L) ** 0.25
     return (3 * L) ** 0.25 if crossing else 0.81 * (L ** 4 * L) ** 0.0625
@@ -52,7 +53,7 @@ def deepnorm(alpha=None, beta=None, encoder="code"):
     numerator = one_of("encoder of deepnorm", encoder, {"code": 1.15, "paper": 0.87})
 
     def write(x, y, here):
-        own = skip(here.context.model, here.per_layer == 3) if alpha is None else alpha
+        own = skip(here.context.model, here.per_layer == 3, x) if alpha is None else alpha
         return here.norm(own * x + y)
 
     def smaller(rng, model, stack):

@@ -22,6 +22,7 @@ source: Wang et al. 2021 (2102.12895); official pkuyym/EvolvingAttention, EA_DC_
 import autograd.numpy as np
 
 from minires.activations import relu
+from minires.arithmetic import written
 from minires.errors import number, one_of
 from minires.layers import linear
 from minires.residual.variant import Variant
@@ -63,9 +64,10 @@ def evolving_attention(alpha=0.3, beta=0.7, activation="leaky_relu"):
     slope = one_of("activation of evolving_attention", activation, {"leaky_relu": 0.01, "relu": 0.0})
 
     def change(fresh, past, here):
-        mixed = (1 - beta) * fresh + beta * past[-1]["scores"]  # (B, H, T, S)
+        alpha_, beta_ = written(alpha, fresh), written(beta, fresh)
+        mixed = (1 - beta_) * fresh + beta_ * past[-1]["scores"]  # (B, H, T, S)
         y = convolve(mixed, here)  # (B, H, T, S)
-        return alpha * (relu(y) - slope * relu(-y)) + (1 - alpha) * mixed  # (B, H, T, S)
+        return alpha_ * (relu(y) - slope * relu(-y)) + (1 - alpha_) * mixed  # (B, H, T, S)
 
     def kernels(rng, model, params):
         H, bound = model.heads, (9 * model.heads) ** -0.5

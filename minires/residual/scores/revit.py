@@ -15,6 +15,7 @@ import math
 
 import autograd.numpy as np
 
+from minires.arithmetic import written
 from minires.errors import number, truth
 from minires.residual.variant import Variant
 from minires.transformer import after_first, all_layers_share
@@ -25,7 +26,7 @@ def revit(alpha=0.5, learned=False):
     alpha, learned = number("alpha", alpha, 0.0, math.nextafter(1.0, 2.0), "a number from 0 to 1"), truth("learned", learned)
 
     def change(fresh, past, here):
-        own = here.shared()["alpha"] if learned else alpha
+        own = here.shared()["alpha"] if learned else written(alpha, fresh)
         return own * fresh + (1 - own) * past[-1]["scores"]  # (B, H, T, S)
 
     def one_scalar(rng, model, params):
