@@ -44,6 +44,15 @@ def test_the_conversation_of_the_readme_is_heard():
     assert [x.shape for x in names["state"]["x"]] == [(1, 128), (1, 64)]
 
 
+def test_the_mistake_in_the_port_of_the_readme_is_named(capsys):
+    exec([block for kind, block in BLOCKS if kind == "python"][3], {})
+    printed = capsys.readouterr().out
+    assert "FAILED echo_state/leaky" in printed and "cause     leak-swapped: amplitude 1.000" in printed
+    shown = next(block for kind, block in re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL) if "FAILED echo_state" in block)
+    for line in shown.splitlines()[1:]:
+        assert line.strip() in printed
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_kernels_has_its_row_in_the_readme(family):
     row = next(line for line in README.splitlines() if line.startswith(f"| `{family}` |"))

@@ -14,7 +14,8 @@ import autograd.numpy as np
 from minires.errors import one_of
 from minires.parameters import unflatten
 
-SYSTEMS = {name: f"minires.oracle.systems.{name}" for name in ("transformer", "echo_state", "readout", "reservoir_resformer")}
+SYSTEMS = {name: f"minires.oracle.systems.{name}" for name in (
+    "transformer", "echo_state", "readout", "reservoir_resformer", "series")}
 
 
 class Case(NamedTuple):

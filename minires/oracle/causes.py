@@ -9,25 +9,49 @@ from minires.oracle.verdict import Cause
 
 DETECTED = 25.0    # a likelihood ratio above this rejects an answer that nothing else rejects
 PAIRED, MOST = 4, 3  # how many of the likeliest are tried with every other one; how many causes are reported
+RESEMBLES = 0.5    # of the squared error: what a mistake must take away to be reported without explaining the answer,
+NEARLY = 2         # or it leaves no more diverging tensors than these
 ALIKE = 0.5, 6.0   # rms and largest difference, in sigma, of mistakes that are the same function on a case
 
 
 def causes(evidence):
-    """The Causes with a likelihood ratio above NAMED, likeliest first, and the answer beside the first of them.
+    """The Causes with a likelihood ratio above NAMED, likeliest first, and the answer beside what explains it.
 
-    Where one mistake leaves something over, the pair that leaves less comes first. Without any cause the evidence comes back.
+    A mistake, or a pair, explains the answer where nothing diverges once it is planted in the specification: it is the one
+    cause. Else those that take away half of the error, or leave next to nothing, are reported as resembling it, the likeliest
+    planted in what is returned.
     """
     error = errors(evidence)
+    return alone(evidence, error) or thorough(evidence, error)
+
+
+def alone(evidence, error):
+    """The same where one mistake explains the answer, else None: it must touch the step of every tensor that diverges."""
+    tried = fits(evidence, error, whole=True)
+    best = next((one for one in tried if one.likelihood > NAMED), None)
+    return explained(evidence, best, tried)
+
+
+def thorough(evidence, error):
+    """The same from all mistakes, alone and in pairs."""
     tried = fits(evidence, error)
     single = [one for one in tried if one.likelihood > NAMED]
-    if not single:
-        return [], evidence
-    best = under(evidence, single[0].names)
-    two = pair(evidence, error, tried) if best is None or diverging(best) else None
-    rest = under(evidence, two.names) if two else best
-    found = ([cause(two, residual(rest), tried)] if two else []) + [
-        cause(one, residual(best) if one is single[0] else rms_left(one), tried) for one in apart(single)]
-    return found[:MOST], rest or evidence
+    found = explained(evidence, single[0], tried) if single else None
+    found = found or (explained(evidence, pair(evidence, error, tried), tried) if single else None)
+    if found:
+        return found
+    rest = under(evidence, single[0].names) if single else None
+    near = rest is not None and len(diverging(rest)) <= NEARLY
+    like = [one for one in apart(single) if near and one is single[0] or one.likelihood >= RESEMBLES * (error @ error)]
+    return [cause(one, rms_left(one), tried, False) for one in like], rest if like and rest else evidence
+
+
+def explained(evidence, one, tried):
+    """The Cause of a Fit and the answer beside it, where nothing diverges from it any more; else None."""
+    rest = under(evidence, one.names) if one else None
+    if rest is None or any(np.all(np.isfinite(rest.given[name])) for name in diverging(rest)):
+        return None  # of tensors that are not finite the pattern has been compared
+    return [cause(one, residual(rest), tried)], rest
 
 
 def rms_left(one):
@@ -61,10 +85,10 @@ def alike(one, other):
     return np.sqrt(np.mean(difference ** 2)) <= ALIKE[0] and np.max(np.abs(difference)) <= ALIKE[1]
 
 
-def cause(one, left, single):
+def cause(one, left, single, explains=True):
     """The Cause of a Fit."""
     mistakes = [MISTAKES[name] for name in one.names]
     same = tuple(other.names[0] for other in single if other.names[0] not in one.names and alike(one, other))
     join = lambda field: "; ".join(getattr(mistake, field) for mistake in mistakes)
     seen = tuple(place for mistake in mistakes for place in mistake.seen)
-    return Cause(one.names, one.likelihood, one.amplitude, left, join("does"), join("fix"), seen, same)
+    return Cause(one.names, one.likelihood, one.amplitude, left, join("does"), join("fix"), seen, same, explains)

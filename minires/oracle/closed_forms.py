@@ -36,7 +36,7 @@ def attempt(form, tensor, given, value, sigma, before, profile):
     """The Cause of one form of the expected tensor."""
     z = z_of(error_of(given, value), np.maximum(sigma, np.mean(sigma)))  # a form moves entries to other tolerances
     does = f"{tensor} is what its own inputs give, but {form}"
-    rest = root_mean_square(z) if allowed(profile, np.abs(z)) else np.inf
+    rest = root_mean_square(z) if allowed(profile, np.abs(z)) else np.inf  # of this tensor only
     return Cause((f"{form}: {tensor}",), float(before - np.sum(z ** 2)), 1.0, rest, does, f"undo it where {tensor} is made", ())
 
 

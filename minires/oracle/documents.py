@@ -66,7 +66,7 @@ def as_markdown(report):
     for result in report.results:
         verdict = result.verdict
         first = next((name for scopes in verdict.first.values() for name in scopes.values() if name), "")
-        cause = " and ".join(verdict.causes[0].names) if verdict.causes else ""
+        cause = " and ".join(verdict.causes[0].names) if verdict.causes and verdict.causes[0].explains else ""
         cells = (f"`{verdict.case}`", WORDS[result.outcome], precision(verdict.behaves_like), coverage(verdict),
                  f"`{first}`" if first else "", cause)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

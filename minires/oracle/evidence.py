@@ -49,13 +49,14 @@ def with_mistakes(evidence, names, then=local):
     return None
 
 
-def could_show(evidence, name, wanted):
-    """Whether the steps that a mistake touches are among those of the tensors and gradients `wanted`."""
+def shown(evidence, name, wanted):
+    """The sum of `wanted` {tensor or gradient: number} over those that have a step that a mistake touches."""
     right = wrong_program(evidence.case, ())[0]
     given = complete(right, evidence.given)
     slopes = any(name.startswith("grad/") for name in wanted)
     cut = frozenset(name for name in given if not slopes or name == "loss" or f"grad/{name}" in given)
-    return not visible(evidence.case, name, cut).isdisjoint([*wanted, *(canonical(right, name) for name in wanted)])
+    seen = visible(evidence.case, name, cut)
+    return sum(number for each, number in wanted.items() if each in seen or canonical(right, each) in seen)
 
 
 def possible(tape, values, evidence):

@@ -112,4 +112,4 @@ def why(evidence, steps, passed, precision):
     if passed:
         return [each for each in causes(evidence)[0] if each.likelihood > DETECTED] if coarse(precision) else []
     found, left = causes(evidence)
-    return found + closed_forms(left, [each.name for each in steps])
+    return sorted(found + closed_forms(left, [each.name for each in steps]), key=lambda each: not each.explains)

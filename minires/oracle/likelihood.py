@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minires.oracle.evidence import Evidence, could_show, diverging, errors, vector, with_mistakes
+from minires.oracle.evidence import Evidence, deviations, diverging, errors, shown, vector, with_mistakes
 from minires.oracle.local import local, local_tolerances
 from minires.oracle.mistakes import MISTAKES
 from minires.oracle.tape import record
@@ -43,15 +43,20 @@ def fit(evidence, error, names):
     return Fit(names, delta, left, likelihood, float(error @ delta / square) if square else 0.0)
 
 
-def fits(evidence, error):
+def fits(evidence, error, whole=False):
     """The Fit of every mistake that the case's system can have and that makes a difference, likeliest first.
 
-    Where tensors diverge, a mistake that touches none of their steps cannot be the reason and is left out.
+    Where tensors diverge, a mistake that touches none of their steps cannot be the reason and is left out; `whole`: also one
+    that touches not all of them, which leaves something over. Where none does, those are that cannot reach NAMED.
     """
     told, wrong = evidence.misshapen or evidence.infinite, diverging(evidence)
     tried = [name for name, mistake in MISTAKES.items() if mistake.applies(evidence.case)]
     if wrong and not told:
-        tried = [name for name in tried if could_show(evidence, name, wrong)]
+        least, ones = len(wrong) if whole else 1, dict.fromkeys(wrong, 1)
+        tried = [name for name in tried if shown(evidence, name, ones) >= least]
+    elif not told:  # |e|^2 - |e - d|^2 is at most |e|^2 over the entries that d reaches
+        squares = {name: float(np.sum(z ** 2)) for name, z in deviations(evidence).items()}
+        tried = [name for name in tried if shown(evidence, name, squares) > NAMED]
     found = [fit(evidence, error, (name,)) for name in tried]
     return sorted((one for one in found if one and (told or np.any(one.delta))), key=lambda one: one.left)
 

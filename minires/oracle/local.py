@@ -75,7 +75,7 @@ def local(tape, values, given, arithmetic=Exactly):
         slopes = backward(sum(pairings, start=end))
     for name, box in leaves.items():
         expected["grad/" + name] = slopes.get(box._node, numpy.zeros(numpy.shape(box._value)))
-    expected.update(of_aliases(tape, expected, continued))
+    expected.update(of_aliases(tape, expected, continued, wanted))
     return {name: numpy.asarray(expected[name]) for name in wanted if name in expected}
 
 
@@ -89,12 +89,12 @@ def complete(tape, given):
     return {**own, **given}
 
 
-def of_aliases(tape, expected, continued):
-    """Another name of a tensor: expected is the port's own tensor, and the gradient of the tensor."""
+def of_aliases(tape, expected, continued, wanted):
+    """Another name of a tensor: expected is the port's own tensor where it is given too, and the gradient of the tensor."""
     found = {}
     for alias, name in tape.aliases.items():
         if name in continued:
-            found[alias] = getval(continued[name])
+            found[alias] = getval(continued[name]) if name in wanted or name not in expected else expected[name]
         if "grad/" + name in expected:
             found["grad/" + alias] = expected["grad/" + name]
     return found

@@ -104,12 +104,11 @@ def diverging(verdict, direction):
 
 
 def causes(verdict):
-    """The mistakes that fit, or that none does."""
-    if not verdict.causes:
-        return ["cause     no known mistake fits"]
-    lines = []
-    for rank, cause in enumerate(verdict.causes, start=1):
-        lines.append(f"cause {rank}   {' and '.join(cause.names)}: amplitude {cause.amplitude:.3f}, likelihood "
+    """The mistake that explains the answer, or that none does and which it resembles."""
+    lines = [] if any(cause.explains for cause in verdict.causes) else ["cause     no known mistake fits"]
+    for cause in verdict.causes:
+        word = "cause     " if cause.explains else "resembles "
+        lines.append(f"{word}{' and '.join(cause.names)}: amplitude {cause.amplitude:.3f}, likelihood "
                      f"{cause.likelihood:.3g}, z rms {cause.residual:.3g} is left")
         lines += [f"          {word}: {said}" for word, said in
                   (("does", cause.does), ("fix", cause.fix), ("seen", "; ".join(cause.seen)),

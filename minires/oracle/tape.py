@@ -105,8 +105,10 @@ def differentiate(tape, values, constant=lambda value: value):
     """Every tensor of the tape and the gradient of the objective by each of them and by each root: {name, grad/name}."""
     with trace_stack.new_trace() as trace:
         boxed = {name: rooted(values[name], trace) for name in tape.roots}
-        tensors, end = play(tape, boxed, constant=constant)
+        constants = lambda name, value: value if isbox(value) else rooted(value, trace)  # ones_like gives no box
+        tensors, end = play(tape, boxed, constants, constant)
         slopes = backward(end)
     boxes = {**boxed, **tensors}
-    gradient = {f"grad/{name}": slopes.get(box._node, np.zeros_like(box._value)) for name, box in boxes.items() if name != "loss"}
+    gradient = {f"grad/{name}": slopes.get(box._node, np.zeros_like(box._value)) for name, box in boxes.items()
+                if name != "loss"}
     return {**{name: box._value for name, box in tensors.items()}, **gradient}

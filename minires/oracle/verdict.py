@@ -31,6 +31,7 @@ class Cause(NamedTuple):
     fix: str
     seen: tuple
     same: tuple = ()         # other mistakes that are the same function on this case, so that no test on it tells them apart
+    explains: bool = True    # nothing diverges once it is planted; else the port only resembles it
 
 
 class Verdict(NamedTuple):

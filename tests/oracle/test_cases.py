@@ -91,11 +91,16 @@ def test_queries_and_their_output_are_no_squares_but_in_the_square_cases(made):
         assert all(rows == columns for rows, columns in weights.values()), weights
 
 
-def test_carried_streams_have_four_layers_and_a_call_before_this_one(made):
+CONTROLS = {"temperature", "kv_shifting"}  # they act within a layer
+
+
+def test_carried_streams_have_three_layers_the_chief_ones_four_and_a_call_before_this_one(made):
     for name, variant in VARIANTS.items():
         case = made[f"transformer/{name}-{variants.natural(name)}"]
         if variant.stream != "hidden":
-            assert case.config["model"]["layers"] >= 4 and "inputs.earlier.tokens" in case.values
+            least = 4 if name in ("realformer", "realformer_mean", "resformer_learnable", "svformer") else 3
+            assert case.config["model"]["layers"] >= least or name in CONTROLS
+            assert "inputs.earlier.tokens" in case.values
             assert case.values["inputs.earlier.tokens"].shape != case.values["inputs.tokens"].shape
 
 

@@ -17,18 +17,25 @@ from ports import jax_reservoir, jax_transformer, jax_wrong  # noqa: E402
 
 SAME = 1e-10  # of the larger tensor; gradients that are zero by an identity are measured against 1e-3
 SMALL = {"layers": 1, "B": 2, "T": 3, "S": 4, "decode": 0}
+
+
+def chief(variant, kind):
+    """A variant in three layers, four where its case chooses among them."""
+    return variant_case(variant, kind, 4 if variant == "resformer_sparse" else 3)
+
+
 FAST = {
     "decoder": lambda: transformer_case("pre_norm", "decoder", **SMALL),
-    "streams": lambda: transformer_case("hyper_connections", "encoder", **SMALL),
     "reservoir": RESERVOIRS["echo_state/ragged"],
 }
 TRANSFORMERS = {
-    **{f"{variant}-{kind}": (lambda variant=variant, kind=kind: variant_case(variant, kind, 3)) for variant, kind in (
+    **{f"{variant}-{kind}": (lambda variant=variant, kind=kind: chief(variant, kind)) for variant, kind in (
         ("vanilla", "encoder"), ("vanilla", "decoder"), ("vanilla", "encoder_decoder"), ("realformer", "encoder"),
         ("realformer_mean", "decoder"), ("realformer_mean", "encoder_decoder"), ("resformer", "decoder"),
         ("resformer_constant", "encoder"), ("resformer_sparse", "decoder"), ("resformer_learnable", "encoder_decoder"),
         ("resformer_plus", "decoder"), ("svformer", "decoder"), ("hyper_connections", "decoder"),
         ("hyper_connections_static", "encoder"), ("denseformer", "decoder"))},
+    "streams": lambda: transformer_case("hyper_connections", "encoder", **SMALL),
     "steps": lambda: with_left_padding(transformer_case("realformer", "decoder", layers=2)),
     "exact-gelu": lambda: transformer_case("pre_norm", "decoder", layers=1, activation="gelu_erf", head="tied", kv_heads=None,
                                            head_width=None, positions="learned", norm="layer", biases=True),
@@ -38,7 +45,7 @@ NETWORKS = ("leaky", "jaeger_leaky", "additive", "euler", "edge_of_stability", "
 STYLES = ({"fused": True}, {"upcast": True}, {"mask_value": -1e4}, {"product": "split"}, {"product": "vmap"}, {"jit": False})
 SHOWN = {  # mistake -> the case it shows on, where it is not the first that has the thing it spoils
     **dict.fromkeys(("value", "first"), "resformer_learnable-encoder_decoder"), "carry": "realformer-encoder",
-    "hyper": "hyper_connections-decoder", "dense": "denseformer-decoder",
+    "epsilon": "resformer-decoder", "hyper": "hyper_connections-decoder", "denseformer": "denseformer-decoder",
 }
 
 

@@ -51,7 +51,7 @@ def test_the_text_has_the_first_divergence_the_cause_and_the_fix():
         "  backward  grad/x is the first that diverges, locally",
         "            clause gradient: d objective / d the tensor; objective = loss + sum over the cotangents of "
         "<cotangent/NAME, NAME>",
-        "  cause 1   scale-missing and k: amplitude 1.000, likelihood 1e+05, z rms 0.5 is left",
+        "  cause     scale-missing and k: amplitude 1.000, likelihood 1e+05, z rms 0.5 is left",
         "            does: does this", "            fix: do that", "            seen: here; there",
         "            same: other on this case"]
     assert str(BOTH) == "\n".join([*lines[:2], *lines[3:]])

@@ -6,6 +6,8 @@ from oracle.judged_cases import golden
 
 from minires.gradients import value_and_gradient
 from minires.oracle.case import objective, program
+from minires.oracle.cases import CASES as PACK
+from minires.oracle.mistakes import MISTAKES, planted
 from minires.oracle.tape import differentiate, play, record
 from minires.parameters import flatten
 
@@ -62,3 +64,11 @@ def test_a_name_for_the_same_tensor_is_an_alias_of_the_first():
     tape = record(golden("pre_norm", "decoder").case)
     assert tape.aliases["layers.1.input"] == "layers.0.output"
     assert not set(tape.aliases) & set(tape.tensors)
+
+
+def test_a_tensor_that_a_program_makes_of_ones_has_its_gradient():
+    case = PACK["transformer/mhc-decoder"]()
+    with planted(case, MISTAKES["mhc-mixing-of-ones"]) as wrong:
+        values = differentiate(record(wrong), wrong.values)
+    name = "layers.0.attention.C"
+    assert np.all(values[name] == 1) and np.all(values[f"grad/{name}"] != 0)

@@ -10,7 +10,7 @@ PRE, POST, GROUPED, ACROSS, SUM, MIX, STREAMS, DENSE = (
     "transformer/pre_norm-decoder", "transformer/vanilla-encoder", "part/grouped-heads", "part/cross-attention",
     "transformer/realformer-encoder", "transformer/resformer_learnable-decoder",
     "transformer/hyper_connections-encoder", "transformer/denseformer-decoder")
-NORMS = r"(\.x|\.output|\.final|\.input|logits)$"  # where a norm's result is seen first
+NORMS = r"(\.x|\.alpha|\.output|\.final|\.input|logits)$"  # where a norm's result is seen first
 
 
 def first_sees_second(up, port, t, s):

@@ -82,7 +82,7 @@ BACKWARD = {
         (PRE, SUM)),
     "slope-in-8-bits": Fault(
         "the gradient of the logits in steps of 1/64", "predictions", slope_before(lambda g: (g * 64).round() / 64),
-        "^grad/logits$", (PRE, MIX)),
+        "^grad/(head|.*final$)", (PRE, MIX)),
     "first-slope-doubled": Fault(
         "the gradient through V_1 counts twice", "first", slope_after(lambda g: 2 * g),
         r"^grad/.*\.(values|fresh_values|lambda_1)$", (MIX,)),

@@ -39,7 +39,7 @@ class Sublayers(Parts):
         q = keep("query_heads", turn(self.split(self.project(x, "q", at), self.m["heads"])))
         keys = keep("keys", keep("fresh_keys", self.project(source, "k", at)))
         k = keep("key_heads", turn(self.split(keys, groups)))
-        fresh = keep("fresh_scores", self.scaled(self.product(q, jnp.swapaxes(self.serve(k), -1, -2))))
+        fresh = keep("fresh_scores", self.scaled(self.products(q, k)))
         scores = keep("scores", self.scores(fresh, chain))
         p = keep("probabilities", self.softmax(self.masked(keep("logits", self.logits(scores, len(chain) + 1)), mask, bias)))
         own = self.project(source, "v", at)
@@ -55,6 +55,10 @@ class Sublayers(Parts):
     def turned(self, x):
         """Rotary positions."""
         return self.rotate(x, np.arange(x.shape[2])) if self.m["positions"] == "rotary" else x
+
+    def products(self, q, k):
+        """q k^T (B, H, T, S)."""
+        return self.product(q, jnp.swapaxes(self.serve(k), -1, -2))
 
     def scaled(self, products):
         """Over sqrt(K)."""
@@ -85,5 +89,9 @@ class Sublayers(Parts):
         """f(x W_1 + b_1) W_2 + b_2, or (silu(x W_gate) * x W_1) W_2."""
         inner = self.keep(at + ".inner", self.project(x, "1", at))
         gate = self.project(x, "gate", at)
-        active = self.activation(inner) if gate is None else self.activation(self.keep(at + ".gate", gate)) * inner
+        active = self.activation(inner) if gate is None else self.gated(self.keep(at + ".gate", gate), inner)
         return self.keep(at + ".output", self.project(self.keep(at + ".active", active), "2", at))
+
+    def gated(self, gate, inner):
+        """silu(x W_gate) * x W_1."""
+        return self.activation(gate) * inner

@@ -29,7 +29,8 @@ class Network:
         real = np.asarray(self.inputs.get("real", np.ones(u.shape[:2], bool)))
         self.W = self.recurrent()
         self.K, self.g = self.kernel()
-        self.K = self.keep("K", self.K)
+        self.K = self.keep("K", self.K) if self.family != "euler" else self.K  # 1, no tensor
+        self.g = self.keep("g", self.g) if self.family == "jaeger_leaky" else self.g
         states = self.walk(u, real)
         last = self.keep("last", states[-1])
         if not real.all():
@@ -42,8 +43,7 @@ class Network:
 
     def loss(self, outputs, targets, real):
         """The mean of (o - target)^2 over the real steps that are not washed out."""
-        counted = self.counted(real)[..., None]
-        wide = jnp.promote_types(outputs.dtype, jnp.float32)
+        counted, wide = self.counted(real)[..., None], jnp.promote_types(outputs.dtype, jnp.float32)
         return jnp.sum(counted * jnp.square((outputs - targets).astype(wide))) / (counted.sum() * outputs.shape[-1])
 
     def counted(self, real):

@@ -31,17 +31,6 @@ def no_attention_residual(up, port, stream, y, at):
     return up(0 * stream if at.endswith(".attention") else stream, y, at)
 
 
-def keys_held(up, port, x, name, at):
-    """No gradient to the keys."""
-    y = up(x, name, at)
-    return stop(y) if name == "k" else y
-
-
-def swapped_projections(up, port, x, name, at):
-    """The activation stands on x W_1."""
-    return up(x, {"1": "gate", "gate": "1"}.get(name, name), at)
-
-
 def reverse_weights(up, port, alpha, blocks):
     """alpha from the last block to the first."""
     return up(alpha[::-1], blocks)
@@ -65,8 +54,8 @@ WRONG = {
     "gelu-erf-for-tanh": ("gelu", lambda up, port, x: port.gelu_erf(x)),
     "gelu-sigmoid": ("gelu", lambda up, port, x: x / (1 + jnp.exp(-1.702 * x))),
     "relu-for-gelu": ("gelu", lambda up, port, x: jnp.maximum(x, 0)),
-    "gate-and-value-swapped": ("project", swapped_projections),
-    "keys-detached": ("project", keys_held),
+    "gate-and-value-swapped": ("gated", lambda up, port, gate, inner: up(inner, gate)),
+    "keys-detached": ("products", lambda up, port, q, k: up(q, stop(k))),
     "residual-doubled": ("write", lambda up, port, stream, y, at: up(2 * stream, y, at)),
     "attention-halved": ("write", halved),
     "attention-residual-missing": ("write", no_attention_residual),
@@ -90,5 +79,5 @@ RESERVOIR = {
     "activation-identity": ("activation", lambda up, port, p: p),
     "activation-relu": ("activation", lambda up, port, p: jnp.maximum(p, 0)),
     "input-weights-divided-by-root-width": ("heard", lambda up, port, u: up(u) / math.sqrt(u.shape[-1])),
-    "adjoint-without-carry": ("retained", lambda up, port, x: stop(up(x))),
+    "adjoint-without-carry": ("retained", lambda up, port, x: up(stop(x))),
 }

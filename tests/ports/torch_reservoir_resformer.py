@@ -68,7 +68,7 @@ class Model:
     def remember(self, tokens, real, x):
         """For each utterance the states that are remembered, and those at the end."""
         wrong, kept, after, silence = self.wrong, [], [], [0 * s for s in x]
-        self.total, self.count = silence, torch.zeros(len(tokens), 1)
+        self.total, self.count = silence, torch.zeros(len(tokens), 1, dtype=x[0].dtype)
         for i in range(tokens.shape[1]):
             kept.append(self.mean(silence) if "mean-of-the-states" in wrong else x)
             x = self.hear(tokens[:, i], real[:, i], silence if "state-reset-at-every-utterance" in wrong else x)

@@ -3,9 +3,10 @@
 from fnmatch import fnmatchcase
 
 from minires.errors import one_of
-from minires.oracle.cases import edges, options, reservoirs, variants
+from minires.oracle.cases import conventions, edges, options, reservoirs, series, variants
 
-CASES = {**variants.CASES, **options.CASES, **edges.CASES, **reservoirs.CASES}  # id -> function () -> Case
+CASES = {**variants.CASES, **options.CASES, **edges.CASES, **reservoirs.CASES, **series.CASES,
+         **conventions.CASES}  # id -> function () -> Case
 CORE = (  # the pack inside the wheel, under 1 MB
     "transformer/vanilla-encoder", "transformer/pre_norm-decoder", "part/grouped-heads", "part/cross-attention",
     "transformer/realformer-encoder", "transformer/resformer_learnable-decoder", "transformer/svformer-decoder",

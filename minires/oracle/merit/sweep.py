@@ -1,94 +1,122 @@
 """The whole measurement: which case sees which mistake, then every mistake in every precision, and the correct programs.
 
 A mistake is judged on the case that sees it best in bfloat16 (a case of the core pack where that sees it well), and on the
-next ones, TRIES at most, while it survives. Cases are shared out to processes; what belongs to one case stays together.
+next ones while it survives. What the first cases see faintly is shown to more, those of the edges first. Cases are shared out
+to processes; what belongs to one case stays together.
 """
 
 import sys
+from functools import partial
+from time import perf_counter
+from typing import NamedTuple
 
 from minires.experiments import side_by_side
 from minires.oracle.cases import CASES, CORE
-from minires.oracle.merit.trials import right, sights, timed, wrong
+from minires.oracle.merit.trials import one_port, right, sights, wrong
 from minires.oracle.mistakes import MISTAKES
 
 PRECISIONS = ("float64", "float32", "tf32", "bfloat16", "float16")
-TRIES, SIGHTED = 4, 3
-WELL = 30.0     # power in bfloat16 from which on a case of the core pack is as good as any other
-EVERY = 12      # of the quick sweep: one mistake of so many
-SHARE = 3       # one correct program of so many in each case and precision
+FIRST = ("edge/", "part/", "option/")  # behind the core
+ORDER = (*CORE, *sorted((id for id in CASES if id not in CORE), key=lambda id: not id.startswith(FIRST)))
+SIGHTED, MORE = 3, 12  # cases that are asked what they see of a mistake; how many more where they see it faintly
+WELL = 30.0   # power in bfloat16 from which on a case of the core pack is as good as any other
 
 
-def measure(ports=None, quick=False, jobs=-1, mistakes=None, precisions=None, told=lambda found: None):
+class Plan(NamedTuple):
+    """What is measured."""
+
+    ports: str | None = None                  # a folder
+    names: tuple = tuple(MISTAKES)
+    ids: tuple = ORDER
+    precisions: tuple = PRECISIONS
+    tries: int = 3                            # cases on which a mistake is judged while it survives
+    core: tuple = CORE                        # cases of the correct programs
+    share: int = 3                            # one correct program of so many in each case and precision
+
+
+def quick(ports=None):
+    """One mistake of 16 on one case, float32 and bfloat16."""
+    return Plan(ports, tuple(MISTAKES)[::16], CORE, ("float32", "bfloat16"), 1, CORE[::4], 6)
+
+
+def measure(plan, jobs=-1, told=lambda found: None):
     """{"power", "wrong", "right", "seconds", "unseen"}. told(what there is so far): called after each part."""
-    names = list(mistakes or list(MISTAKES)[::EVERY if quick else 1])
-    ids = list(CORE) if quick else [*CORE, *(id for id in CASES if id not in CORE)]
-    precisions = precisions or (("float32", "bfloat16") if quick else PRECISIONS)
-    work = Work(jobs)
-    seconds = [sum(work(timed, [(id, ports, precision) for id in CORE], "seconds")) for precision in precisions[:2]]
-    correct = flat(work(correct_of, [(ports, id, precisions, i, 4 * SHARE if quick else SHARE) for i, id in enumerate(CORE)],
-                        "correct"))
-    told({"power": {}, "wrong": [], "right": correct})
-    shared = needed(names, ids)
-    seen = dict(zip(shared, work(sights, [(id, own) for id, own in shared.items()], "sights")))
-    power = {name: {precision: max(sight["power"][precision] for sight in found) for precision in found[0]["power"]}
-             for name in names if (found := [each[name] for each in seen.values() if name in each])}
-    rows, open_ = [], {(name, precision) for name in names for precision in precisions}
-    for attempt in range(1 if quick else TRIES):
-        groups = {}
-        for name, precision in sorted(open_):
-            ranked = ranking(name, seen)
-            if attempt < len(ranked):
-                groups.setdefault(ranked[attempt], []).append((name, precision))
-        new = flat(work(judged, [(id, ports, pairs, {name: seen[id][name]["touches"] for name, _ in pairs})
-                                 for id, pairs in sorted(groups.items(), key=lambda item: -len(item[1]))],
-                        f"mistakes, attempt {attempt + 1}"))
-        rows += [{**row, "attempt": attempt + 1} for row in new]
-        open_ -= {(row["mistake"], row["precision"]) for row in new if row["killed"]}
-        told({"power": power, "wrong": rows, "right": correct})
-    return {"power": power, "wrong": rows, "right": correct, "seconds": dict(zip(precisions, seconds)),
-            "unseen": [name for name in names if name not in power]}
+    work = partial(calls, jobs)
+    seen = sighted(plan, work)
+    found = {"power": powers(plan.names, seen), "wrong": [], "right": [], "seconds": {}}
+    found["unseen"] = [name for name in plan.names if name not in found["power"]]
+    for attempt in range(plan.tries):
+        found["wrong"] += work(judged, tasks(plan, seen, found["wrong"], attempt), f"mistakes, attempt {attempt + 1}", True)
+        told(found)
+    arguments = [(plan, id, i) for i, id in enumerate(plan.core)]
+    found["right"] = work(correct, arguments, "correct programs", True)
+    for precision in {"float32", "bfloat16"} & set(plan.precisions):
+        start = perf_counter()
+        work(one_port, [(id, plan.ports, precision) for id in CORE], "one port on the core pack")
+        found["seconds"][precision] = perf_counter() - start
+    return found
 
 
-class Work:
-    """Calls of a function side by side."""
-
-    def __init__(self, jobs):
-        self.jobs = jobs
-
-    def __call__(self, function, arguments, label):
-        """The results in order, with a bar on a terminal."""
-        return side_by_side([(function, *each) for each in arguments], self.jobs, label, sys.stderr.isatty())
+def calls(jobs, function, arguments, label, joined=False):
+    """The results of function(*each) for each of the arguments, side by side, with a bar on a terminal."""
+    results = side_by_side([(function, *each) for each in arguments], jobs, label, sys.stderr.isatty())
+    return [row for rows in results for row in rows] if joined else results
 
 
-def flat(lists):
-    """One list."""
-    return [each for part in lists for each in part]
+def sighted(plan, work):
+    """{case: {mistake: what `sights` says}}."""
+    shared = needed(plan.names, plan.ids, SIGHTED)
+    seen = dict(zip(shared, work(sights, list(shared.items()), "sights")))
+    best = powers(plan.names, seen)
+    faint = [name for name in best if best[name]["bfloat16"] < WELL]
+    shared = needed(faint, [id for id in plan.ids if not any(name in seen.get(id, ()) for name in faint)], MORE)
+    for id, more in zip(shared, work(sights, list(shared.items()), "further sights")):
+        seen[id] = {**seen.get(id, {}), **more}
+    return seen
 
 
-def needed(names, ids):
-    """{case: mistakes}: SIGHTED cases for each mistake, or all that there are."""
+def needed(names, ids, most):
+    """{case: mistakes}: so many cases for each mistake, or all that there are."""
     count, chosen = dict.fromkeys(names, 0), {}
     for id in ids:
         case = CASES[id]()
-        own = [name for name in names if count[name] < SIGHTED and MISTAKES[name].applies(case)]
+        own = [name for name in names if count[name] < most and MISTAKES[name].applies(case)]
         count.update({name: count[name] + 1 for name in own})
         chosen.update({id: own} if own else {})
     return chosen
 
 
+def powers(names, seen):
+    """{mistake: {precision: the largest power of a case}} of the mistakes that a case can have."""
+    found = {name: [case[name]["power"] for case in seen.values() if name in case] for name in names}
+    return {name: {precision: max(power[precision] for power in own) for precision in own[0]}
+            for name, own in found.items() if own}
+
+
 def ranking(name, seen):
     """The cases that a mistake is judged on, best first."""
-    power = {id: sights[name]["power"].get("bfloat16", 0.0) for id, sights in seen.items() if name in sights}
+    power = {id: case[name]["power"].get("bfloat16", 0.0) for id, case in seen.items() if name in case}
     return sorted(power, key=lambda id: (not (id in CORE and power[id] > WELL), -power[id]))
 
 
-def correct_of(ports, id, precisions, number, share):
-    """Correct programs on one case: one of `share` in each precision, other ones in the next."""
-    return flat(right(id, ports, precision, lambda i, j=j: (i + j + number) % share == 0)
-                for j, precision in enumerate(precisions))
+def tasks(plan, seen, rows, attempt):
+    """The arguments of `judged`: each mistake that survives, on its next case; the longest lists first."""
+    killed, groups = {(row["mistake"], row["precision"]) for row in rows if row["killed"]}, {}
+    for name in plan.names:
+        for id in ranking(name, seen)[attempt:attempt + 1]:
+            groups.setdefault(id, []).extend((name, precision, seen[id][name]["touches"]) for precision in plan.precisions
+                                             if (name, precision) not in killed)
+    return [(id, plan.ports, own) for id, own in sorted(groups.items(), key=lambda item: -len(item[1]))]
 
 
-def judged(id, ports, pairs, touches):
-    """Mistakes on one case: [(mistake, precision)]."""
-    rows = [wrong(id, ports, name, precision, touches[name]) for name, precision in pairs]
+def judged(id, ports, own):
+    """Mistakes on one case: [(mistake, precision, names that it touches)]."""
+    rows = [wrong(id, ports, *each) for each in own]
     return [row for row in rows if row]
+
+
+def correct(plan, id, number):
+    """Correct programs on one case: one of `share` in each precision, other ones in the next."""
+    rows = [right(id, plan.ports, precision, lambda i, j=j: (i + j + number) % plan.share == 0)
+            for j, precision in enumerate(plan.precisions)]
+    return [row for part in rows for row in part]

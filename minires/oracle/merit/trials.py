@@ -1,14 +1,12 @@
 """One trial each: what a case sees of every mistake, the verdict on a wrong program, the verdict on a correct one."""
 
-from time import perf_counter
-
 import numpy as np
 
 from minires.oracle.evidence import Evidence, diverging, vector, with_mistakes
 from minires.oracle.halves import fp16_safe
 from minires.oracle.judge import judge
 from minires.oracle.local import local, local_tolerances
-from minires.oracle.merit.carriers import golden, right_answers, wrong_answer
+from minires.oracle.merit.carriers import golden, identical, port, right_answers, rounded_program, wrong_answer
 from minires.oracle.mistakes import MISTAKES
 from minires.oracle.planting import visible, wrong_program
 from minires.oracle.profiles import PROFILES
@@ -60,9 +58,12 @@ def wrong(id, ports, name, precision, touches):
     first = verdict.first.get("forward", {}).get("local") or verdict.first.get("backward", {}).get("local")
     row.update(who=who, killed=not verdict.passed, by=reason(verdict), first=first, seconds=verdict.seconds,
                located=None if first is None else first in touches)
+    if verdict.passed:
+        same = port(ports, case, precision) if who == "port" else rounded_program(case, precision)
+        row["identical"] = identical(answer, same)
     if precision in NAMED_IN and row["killed"]:
         best = verdict.causes[0] if verdict.causes else None
-        row.update(named=bool(best) and (best.names == (name,) or len(best.names) == 1 and name in best.same),
+        row.update(named=bool(best) and best.explains and (best.names == (name,) or len(best.names) == 1 and name in best.same),
                    cause=" + ".join(best.names) if best else "", amplitude=best and best.amplitude,
                    residual=best and best.residual)
     return row
@@ -90,20 +91,17 @@ def right(id, ports, precision, chosen):
 
 def calm(verdict):
     """How far a correct program is from its limits."""
-    profile, sizes = PROFILES[verdict.profile], [row for row in verdict.rows]
-    numbers = golden(verdict.case).truth.values
-    size = lambda row: np.size(numbers[row.name]) if row.name in numbers else 1
-    share = [max(row.rms_z / limits(profile, size(row))[0], row.max_z / limits(profile, size(row))[1]) for row in sizes]
-    return {"passed": verdict.passed, "rms": max((row.rms_z for row in sizes), default=0.0), "seconds": verdict.seconds,
-            "max": max((row.max_z for row in sizes), default=0.0), "share": max(share, default=0.0),
-            "where": [f"{row.scope} {row.name}" for row in sizes if not row.passed][:3] + verdict.problems[:2]
-            + [f"{cause.names} {cause.likelihood:.0f}" for cause in verdict.causes]}
+    profile, numbers = PROFILES[verdict.profile], golden(verdict.case).truth.values
+    limit = lambda row: limits(profile, np.size(numbers.get(row.name, 0.0)))
+    share = [max(row.rms_z / limit(row)[0], row.max_z / limit(row)[1]) for row in verdict.rows]
+    return {"passed": verdict.passed, "rms": max((row.rms_z for row in verdict.rows), default=0.0),
+            "max": max((row.max_z for row in verdict.rows), default=0.0), "share": max(share, default=0.0),
+            "seconds": verdict.seconds, "where": [f"{row.scope} {row.name}" for row in verdict.rows if not row.passed][:3]
+            + verdict.problems[:2] + [f"{cause.names} {cause.likelihood:.0f}" for cause in verdict.causes]}
 
 
-def timed(id, ports, precision):
-    """Seconds of a correct port and of its verdict, on one case."""
-    start, runs = perf_counter(), right_answers(ports, golden(id).case, precision)
-    answer = next((got for who, run in runs.items() if who == "torch plain" and (got := run()) is not None), None)
-    answer = runs["library"]() if answer is None else answer
-    judge(golden(id), answer, precision)
-    return perf_counter() - start
+def one_port(id, ports, precision):
+    """The verdict on the port in its plain style, on one case."""
+    case = golden(id).case
+    answer = port(ports, case, precision)
+    return judge(golden(id), rounded_program(case, precision) if answer is None else answer, precision).passed

@@ -1,9 +1,10 @@
-"""What public packages do otherwise and no list of mistakes has: conventions, which they chose, and two defects."""
+"""What public packages do otherwise and no list of mistakes has: conventions, which they chose, and some defects."""
 
 import autograd.numpy as np
 
 from minires.oracle.mistakes.hidden_tools import of, where
 from minires.oracle.mistakes.mistake import Mistake, transformer
+from minires.oracle.mistakes.reservoir_learning import rls
 from minires.residual.hidden.ngpt import length, root
 
 
@@ -41,6 +42,25 @@ def signed(residual):
     return residual._replace(write=write)
 
 
+def counted_bias(Theta, P, z, y, l):
+    """P knows the features only; the bias is moved by e / S, S the forgetting count of rows, kept in the corner of P."""
+    f, S, e = z[:-1], l * P[-1, -1] + 1, y - np.dot(z, Theta)
+    Pf = np.dot(P[:-1, :-1], f)
+    size = l + np.dot(f, Pf)
+    inner = np.concatenate([(P[:-1, :-1] - np.outer(Pf, Pf) / size) / l, np.zeros_like(f)[:, None]], axis=1)
+    corner = np.concatenate([np.zeros_like(f), np.reshape(S, (1,))])[None]
+    k = np.concatenate([Pf / size, np.reshape(1 / S, (1,))])
+    return Theta + np.outer(k, e), np.concatenate([inner, corner], axis=0), e
+
+
+def from_no_row(scaled):
+    """P_0 with 0 in its corner: no row has been counted."""
+    def wrong(P, strength):
+        last = np.arange(len(P)) == len(P) - 1
+        return scaled(P, strength) * (1.0 - np.outer(last, last))
+    return wrong
+
+
 MISTAKES = {
     "padded-outputs-zeroed": Mistake(
         "convention", "attention's output is 0 at padded tokens; no real token sees them",
@@ -67,4 +87,10 @@ MISTAKES = {
                                               for name, value in case.params.items()),
         record=signed,
         seen=("lucidrains/nGPT-pytorch 0.2.16, Residual",)),
+    "bias-as-running-mean": Mistake(
+        "learning", "the bias is no column of P: each row moves it by e / S, S = l S + 1 the rows so far",
+        "z = [f; 1], P (F + 1, F + 1)", lambda case: case.system == "readout" and case.config["method"] == "rls"
+        and case.config.get("bias", True),
+        {**rls(counted_bias), "minires.oracle.systems.learning.scaled": from_no_row},
+        seen=("reservoirpy 0.4.2, nodes/rls.py",)),
 }

@@ -82,8 +82,8 @@ PRE = {"input_layernorm": "attention.norm", "post_attention_layernorm": "feed_fo
 SANDWICH = {"input_layernorm": "attention.norm_1", "post_attention_layernorm": "attention.norm_2",
             "pre_feedforward_layernorm": "feed_forward.norm_1", "post_feedforward_layernorm": "feed_forward.norm_2"}
 NEOX = {"positions": "rotary", "biases": True, "heads": 2, "kv_heads": 2, "head_width": 4}
-ROTARY = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0}, "hidden_act": "gelu",
-          "layer_norm_eps": 1e-5}
+ROTARY = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0},
+          "hidden_act": "gelu", "layer_norm_eps": 1e-5}
 TRIALS = {
     "transformers/llama": Trial(PACKAGE, "LlamaModel", like("pre_norm", "llama", **SIZES),
                                 model_of("llama", "Llama", llama_names(PRE), EMBEDDING, **KEYS)),

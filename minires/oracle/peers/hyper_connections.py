@@ -108,8 +108,8 @@ TRIALS = {
         "every slice gets the weighted sum of all slices of the output; the paper writes slice j to slice j",
         f"{PUBLISHED}.depth_connection; the paper (2503.14125)"),
     "hyper-connections/mhc": Trial(
-        PACKAGE, "mHC", like("mhc", epsilon=2.0 ** -40, options={**STREAMS, "logits": "stream", "epsilon": 0.0}), tried(manifold),
-        "convention",
+        PACKAGE, "mHC", like("mhc", epsilon=2.0 ** -40, options={**STREAMS, "logits": "stream", "epsilon": 0.0}),
+        tried(manifold), "convention",
         "the head gets the sum of the streams, where DeepSeek-V4's inference code weighs them", f"{MHC}, mHC"),
     "hyper-connections/orthogonal": Trial(
         PACKAGE, "OrthogonalResidualUpdate", like("orthogonal", options={"epsilon": 0.0}), tried(orthogonal)),

@@ -83,7 +83,8 @@ def on_the_sphere(variant, name="", flipped=""):
         case = like(variant, name, **SIZES)()
         model = Transformer(**case.config["model"])
         unit = flatten(model.residual.constrain(unflatten(case.params), model))
-        unit.update({name: abs(array) * (-1 if name == flipped else 1) for name, array in unit.items() if name.endswith("alpha")})
+        alphas = {name: abs(array) for name, array in unit.items() if name.endswith("alpha")}
+        unit.update({name: -array if name == flipped else array for name, array in alphas.items()})
         unit = {name: array.astype(np.float32).astype(float) for name, array in unit.items()}
         return case._replace(values={**case.values, **unit}, differentiated=tuple(unit)[1:])
     return make
@@ -94,6 +95,6 @@ TRIALS = {
     "nGPT-pytorch/ngpt": Trial(PACKAGE, "nGPT, add_value_residual=False", on_the_sphere("ngpt"), model_of(False)),
     "nGPT-pytorch/resformer": Trial(PACKAGE, "nGPT", on_the_sphere("ngpt + resformer"), model_of(True)),
     "nGPT-pytorch/signed": Trial(
-        PACKAGE, "nGPT, a negative alpha", on_the_sphere("ngpt", "signed", "layers.1.attention.alpha"), model_of(False), "convention",
-        "alpha keeps its sign, where the authors' code takes its absolute value", "NVIDIA/ngpt, model.py"),
+        PACKAGE, "nGPT, a negative alpha", on_the_sphere("ngpt", "signed", "layers.1.attention.alpha"), model_of(False),
+        "convention", "alpha keeps its sign, where the authors' code takes its absolute value", "NVIDIA/ngpt, model.py"),
 }

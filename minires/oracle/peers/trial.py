@@ -14,9 +14,6 @@ from minires.oracle.verdict import Verdict
 KINDS = {"": "agrees", "convention": "another choice, and said so", "defect": "not what its own paper or text says"}
 
 
-LEFT = 3.0  # rms z that a named cause may leave
-
-
 class Trial(NamedTuple):
     """One thing that one package can do. `kind` is "" where it agrees; else it differs, and `reason` says how and why.
 
@@ -63,7 +60,7 @@ class Outcome(NamedTuple):
     def cause(self):
         """The likeliest mistake of the verdict, if it explains the answer: no more is left than the tolerance allows; or ""."""
         first = next(iter(self.verdict.causes), None)
-        return " and ".join(first.names) if first and first.residual <= LEFT else ""
+        return " and ".join(first.names) if first and first.explains else ""
 
 
 def version_of(package):

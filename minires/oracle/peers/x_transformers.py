@@ -46,7 +46,7 @@ def weights(p, case, norms, own, wrapped=""):
 
 
 def watch(stack, case, seen, streams=None):
-    """Hooks that see what the sublayers make: projections, probabilities, outputs; and the stream, or streams, of each layer."""
+    """Hooks that see what the sublayers make: projections, probabilities, outputs; and the stream or streams of each layer."""
     side_by_side = lambda array: np.moveaxis(np.reshape(array, (-1, streams, *array.shape[1:])), 1, 0)
     for n, m, name in sublayers(case):
         ours, (norms, block, residual) = f"layers.{n}.{name}.", stack.layers[m]
@@ -102,8 +102,8 @@ TRIALS = {
     "x-transformers/post-norm": Trial(PACKAGE, "Encoder, pre_norm=False", like("vanilla", "post", "encoder", placement="post"),
                                       stacked(POST, pre_norm=False)),
     "x-transformers/padded": Trial(
-        PACKAGE, "Encoder, with a mask of tokens", like("vanilla", "padded", "encoder", padded=True, placement="pre"), stacked(),
-        "convention", "attention's output is set to zero at padded tokens; no real token sees them",
+        PACKAGE, "Encoder, with a mask of tokens", like("vanilla", "padded", "encoder", padded=True, placement="pre"),
+        stacked(), "convention", "attention's output is set to zero at padded tokens; no real token sees them",
         "x_transformers/x_transformers.py, Attention.forward"),
     "x-transformers/grouped": Trial(
         PACKAGE, "Decoder, attn_kv_heads=2 of 4", like("vanilla", "grouped", placement="pre", kv_heads=2), stacked(),

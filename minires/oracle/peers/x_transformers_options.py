@@ -64,18 +64,19 @@ TRIALS = {
         stacked(POST, lambda p, ours: {"2.residual_scale": p[ours + "omega"]}, **SCALE)),
     "x-transformers/orthogonal": Trial(
         PACKAGE, "Decoder, orthog_residual=True", like("orthogonal", options={"epsilon": 0.0}), stacked(orthog_residual=True),
-        "defect", "one projection for all tokens together: a decoder's first tokens see the last",
-        f"{FILE}, orthog_project; the paper (2505.11881) projects each token's vector"),
+        "defect", "one projection for all tokens together, the paper's form for images: a decoder's first tokens see the last",
+        f"{FILE}, orthog_project; BootsofLagrangian/ortho-residual, connect.py (2505.11881)"),
     "x-transformers/gtrxl": Trial(
         PACKAGE, "Decoder, gate_residual=True", like("gtrxl"), stacked(own=gru, gate_residual=True), "convention",
         "a GRUCell of PyTorch: the reset gate after the product, no ReLU of the output", f"{FILE}, GRUGating"),
     "x-transformers/unet_skips": Trial(
         PACKAGE, "Decoder, unet_skips=True", like("unet_skips", layers=4), stacked(whole=skips, unet_skips=True), "convention",
-        "the inputs of the lower layers are joined, where modded-nanogpt adds their outputs", f"{FILE}, AttentionLayers.forward"),
+        "the inputs of the lower layers are joined, where modded-nanogpt adds their outputs",
+        f"{FILE}, AttentionLayers.forward"),
     "x-transformers/mhc": Trial(
         PACKAGE, "Decoder, num_residual_streams=3", constant_mhc,
         stacked(own=of_biases, whole=lambda p, case: {"stream_emb": 0 * p["embedding.W_token"][:3]}, left=("2.norm.weight",),
                 num_residual_streams=3),
-        "defect", "Sinkhorn runs over an axis of length 1 and gives ones: each stream becomes the sum of all; and the head gets "
-        "the sum of the streams", f"{FILE}, sinkhorn and HyperConnection; mHC (2512.24880): C is doubly stochastic"),
+        "defect", "Sinkhorn runs over an axis of length 1 and gives ones: each stream becomes the sum of all; and the head "
+        "gets the sum of the streams", f"{FILE}, sinkhorn and HyperConnection; mHC (2512.24880): C is doubly stochastic"),
 }

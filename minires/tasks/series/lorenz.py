@@ -7,7 +7,7 @@ source: Lorenz 1963 (J. Atmos. Sci. 20:130); Lorenz 1996, "Predictability: a pro
 Both are integrated by `integrate.trajectory`. The time between rows is dt, the error that of h = dt / substeps.
 """
 
-import numpy as np
+import autograd.numpy as np
 
 from minires.errors import number, positive, require, whole_number
 from minires.tasks.series.integrate import trajectory

@@ -66,9 +66,15 @@ def chosen(order, form, coefficients):
     return order, shape, tuple(number(f"c{i}", c) for i, c in enumerate(coefficients, 1))
 
 
+def following(y, memory, older, u, coefficients):
+    """c1 y(t) + c2 y(t) S(t) + c3 u(t-l) u(t) + c4, from y(t), S(t), u(t-l) and u(t)."""
+    c1, c2, c3, c4 = coefficients
+    return c1 * y + c2 * (y * memory) + c3 * older * u + c4
+
+
 def response(u, order=10, form="atiya_parlos", coefficients=None):
     """y(t+1) for each u(t): u (..., T) -> (..., T) of the dtype of u. A run that diverges ends as inf or NaN, without error."""
-    n, shape, (c1, c2, c3, c4) = chosen(order, form, coefficients)
+    n, shape, given = chosen(order, form, coefficients)
     (newest, oldest), lag, squash = shape.delays(n), shape.lag(n), shape.squash(n)
     T, past = u.shape[-1], max(oldest, lag)
     before = np.zeros(u.shape[:-1] + (past,), dtype=u.dtype)
@@ -76,8 +82,8 @@ def response(u, order=10, form="atiya_parlos", coefficients=None):
     y = np.zeros(u.shape[:-1] + (past + T + 1,), dtype=u.dtype)  # (..., past + T + 1)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(past, past + T):
-            memory = y[..., t] * np.sum(y[..., t - oldest:t - newest + 1], axis=-1)  # (...)
-            inside = c1 * y[..., t] + c2 * memory + c3 * u[..., t - lag] * u[..., t] + c4  # (...)
+            memory = np.sum(y[..., t - oldest:t - newest + 1], axis=-1)  # (...)
+            inside = following(y[..., t], memory, u[..., t - lag], u[..., t], given)  # (...)
             y[..., t + 1] = squash(inside) + shape.outside
     return y[..., past + 1:]
 
