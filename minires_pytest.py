@@ -27,7 +27,7 @@ def pytest_configure(config):
     """Load the port and the cases, only where a port is named."""
     if not config.getoption("minires_subject"):
         return
-    from minires.oracle.plugin import Subject
+    from minires.oracle.adapters.plugin import Subject
     option = lambda name: config.getoption(f"minires_{name}")
     try:
         subject = Subject(option("subject"), option("dtype"), option("cases"), option("pack"), option("xfails"),

@@ -1,4 +1,4 @@
-"""The arithmetic that the model code runs in: float32, float64, or numbers that are objects (`minires.oracle.balls`).
+"""The arithmetic that the model code runs in: float32, float64, or objects (`minires.oracle.exact.balls`).
 
 The model code is the same in all of them. What depends on the arithmetic is here, in one place: constants such as
 sqrt(2/pi), the error function, a solver. A number that is configured (epsilon, 0.044715, a leak) is by definition the

@@ -9,7 +9,7 @@ from minires.arithmetic import approximate, cast, sqrt, written
 
 mpmath = pytest.importorskip("mpmath")
 pytest.importorskip("flint", reason="install the oracle: pip install '.[oracle]'")
-from minires.oracle.balls import balls, precision, raw  # noqa: E402
+from minires.oracle.exact.balls import balls, precision, raw  # noqa: E402
 
 POINTS = [-2.75, -0.4375, 0.1875, 1.625]
 HALF = mpmath.mpf(1) / 2

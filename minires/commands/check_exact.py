@@ -6,8 +6,8 @@ from minires.report import as_json, table
 
 def check(name, seed, kind, layers):
     """The digits of each parameter, and the errors of our float64 and float32 runs, of one variant: dicts."""
-    from minires.oracle.differences import confirm_variant
-    from minires.oracle.own_errors import own_errors
+    from minires.oracle.exact.differences import confirm_variant
+    from minires.oracle.exact.own_errors import own_errors
     rows = confirm_variant(name, seed, kind, layers)
     errors = own_errors(*decided(name, seed, kind, layers))
     return {"digits": [row._asdict() for row in rows], "errors": [error._asdict() for error in errors]}
@@ -15,9 +15,9 @@ def check(name, seed, kind, layers):
 
 def decided(name, seed, kind, layers):
     """A case of the variant on the grid and its truth; another seed where a value of this one is a tie of float64."""
-    from minires.oracle.balls import Undecided
+    from minires.oracle.exact.balls import Undecided
     from minires.oracle.cases.transformers import transformer_case
-    from minires.oracle.exact import truth
+    from minires.oracle.exact.truth import truth
     for own in range(seed, seed + 10):
         case = transformer_case(name, kind, layers, B=2, T=4, S=3, seed=own)
         try:
@@ -29,7 +29,7 @@ def decided(name, seed, kind, layers):
 
 def run_exact(arguments, names, refused):
     """Both tables for one variant, a row per variant for several. Exit code 1 below 30 digits."""
-    from minires.oracle.differences import DIGITS
+    from minires.oracle.exact.differences import DIGITS
     calls = [(check, name, arguments.seed, arguments.kind, arguments.layers) for name in names]
     found = dict(zip(names, side_by_side(calls, arguments.jobs, "exact checks")))
     least = min(row["digits"] for one in found.values() for row in one["digits"])

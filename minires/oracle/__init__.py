@@ -3,7 +3,7 @@
     from minires.oracle import verify
     print(verify(run, profile="float32"))       # run(case) -> {name: array}
 
-`minires.oracle.judge.judge` does the same for one case and an answer at hand.
+`minires.oracle.judgement.judge.judge` does the same for one case and an answer at hand.
 """
 
 __all__ = ["verify"]
@@ -12,6 +12,6 @@ __all__ = ["verify"]
 def __getattr__(name):
     """`verify`, imported when it is asked for."""
     if name == "verify":
-        from minires.oracle.adapter import verify
+        from minires.oracle.adapters.adapter import verify
         return verify
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from minires.oracle import pack, tensors
+from minires.oracle.packs import pack
+from minires.oracle.packs import tensors
 from minires.oracle.cases import CASES, CORE
 
 CASE = "readout/ridge"

@@ -5,7 +5,7 @@ import pytest
 from port_cases import few_mistakes, fewer_reruns, golden, right, two, without_causes, wrong
 
 from minires.oracle import verify
-from minires.oracle.aliases import table, to
+from minires.oracle.adapters.aliases import table, to
 
 __all__ = ["few_mistakes", "fewer_reruns", "without_causes"]
 pytestmark = pytest.mark.usefixtures("fewer_reruns")

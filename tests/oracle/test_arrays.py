@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from autograd import elementwise_grad
 
-from minires.oracle.arrays import Inexact, inexact
-from minires.oracle.profiles import PROFILES, Noise, Rounding, rounded
+from minires.oracle.judgement.arrays import Inexact, inexact
+from minires.oracle.judgement.profiles import PROFILES, Noise, Rounding, rounded
 
 X = np.random.default_rng(3).standard_normal((5, 7)) * np.exp2(np.arange(-3, 4))
 NOISE = Noise(PROFILES["bfloat16"], np.random.default_rng(0))

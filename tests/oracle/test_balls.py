@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("flint", reason="install the oracle: pip install '.[oracle]'")
 from minires.layers import softmax  # noqa: E402
-from minires.oracle.balls import Ball, Undecided, balls, flint, precision, raw, solve  # noqa: E402
+from minires.oracle.exact.balls import Ball, Undecided, balls, flint, precision, raw, solve  # noqa: E402
 
 
 def contains(ball, fraction):

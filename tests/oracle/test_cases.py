@@ -11,9 +11,9 @@ from minires import VARIANTS
 from minires.oracle.case import objective, on_grid, program
 from minires.oracle.cases import CASES, CORE, chosen, edges, variants
 from minires.oracle.cases.transformers import with_earlier
-from minires.oracle.clauses import axes_of
-from minires.oracle.decoys import numbers
-from minires.oracle.halves import fp16_safe
+from minires.oracle.packs.clauses import axes_of
+from minires.oracle.packs.decoys import numbers
+from minires.oracle.packs.halves import fp16_safe
 
 TRANSFORMERS = [*variants.CASES, *edges.CASES]
 SHAPED = [id for id in TRANSFORMERS if not id.startswith(("edge/square", "edge/one-token"))]

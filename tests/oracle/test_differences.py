@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("flint", reason="install the oracle: pip install '.[oracle]'")
 from minires import VARIANTS, activations  # noqa: E402
 from minires.gradients import kinds_of, loss, random_parameters, tiny_example, tiny_model  # noqa: E402
-from minires.oracle.differences import DIGITS, MOST, central, confirm, confirm_variant, digits  # noqa: E402
-from minires.oracle.balls import Ball, balls, precision, raw  # noqa: E402
+from minires.oracle.exact.differences import DIGITS, MOST, central, confirm, confirm_variant, digits  # noqa: E402
+from minires.oracle.exact.balls import Ball, balls, precision, raw  # noqa: E402
 
 
 def test_a_polynomial_is_differentiated_to_all_digits():

@@ -9,14 +9,15 @@ import pytest
 pytest.importorskip("flint", reason="install the oracle: pip install '.[oracle]'")
 from minires import VARIANTS, layers  # noqa: E402
 from minires.gradients import kinds_of  # noqa: E402
-from minires.oracle import balls as ball_arithmetic  # noqa: E402
-from minires.oracle.balls import Ball, Undecided, balls, flint, precision, raw  # noqa: E402
+from minires.oracle.exact import balls as ball_arithmetic  # noqa: E402
+from minires.oracle.exact.balls import Ball, Undecided, balls, flint, precision, raw  # noqa: E402
 from minires.oracle.case import program  # noqa: E402
 from minires.oracle.cases.transformers import transformer_case  # noqa: E402
-from minires.oracle.exact import decided, enclosed, exactly, last_place, rounded, rounded_number, truth  # noqa: E402
-from minires.oracle.own_errors import in_dtype, own_errors  # noqa: E402
+from minires.oracle.exact.truth import (  # noqa: E402
+    decided, enclosed, exactly, last_place, rounded, rounded_number, truth)
+from minires.oracle.exact.own_errors import in_dtype, own_errors  # noqa: E402
 from minires.oracle.tape import differentiate, record  # noqa: E402
-from minires.oracle.zeros import CLAUSES, clauses_of  # noqa: E402
+from minires.oracle.exact.zeros import CLAUSES, clauses_of  # noqa: E402
 
 SMALL = {"layers": 2, "B": 2, "T": 3, "S": 2, "decode": 1, "vocabulary": 5, "width": 4, "heads": 2, "kv_heads": 1,
          "head_width": 2, "feed_forward": 3}
@@ -136,14 +137,14 @@ def test_the_key_bias_has_no_gradient_and_a_clause_says_why(realformer):
 
 def test_without_a_clause_the_same_zero_is_not_decided(monkeypatch):
     case = small("vanilla")
-    monkeypatch.setattr("minires.oracle.exact.clauses_of", lambda case, name: {})
+    monkeypatch.setattr("minires.oracle.exact.truth.clauses_of", lambda case, name: {})
     with pytest.raises(Undecided, match=r"grad/layers\.0\.attention\.b_k\[0\]: "):
         truth(case, cap=500)
 
 
 def test_a_clause_that_claims_too_much_hides_nothing(realformer, monkeypatch):
     case, exact = realformer
-    monkeypatch.setattr("minires.oracle.exact.clauses_of", lambda case, name: {"all": lambda index: True})
+    monkeypatch.setattr("minires.oracle.exact.truth.clauses_of", lambda case, name: {"all": lambda index: True})
     again = truth(case)
     assert all(np.array_equal(exact.values[name], again.values[name]) for name in exact.values)
 

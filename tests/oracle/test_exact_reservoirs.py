@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("flint", reason="install the oracle: pip install '.[oracle]'")
 from minires.gradients import value_and_gradient  # noqa: E402
-from minires.oracle.balls import precision, raw  # noqa: E402
-from minires.oracle.differences import DIGITS, confirm  # noqa: E402
-from minires.oracle.exact import exactly  # noqa: E402
+from minires.oracle.exact.balls import precision, raw  # noqa: E402
+from minires.oracle.exact.differences import DIGITS, confirm  # noqa: E402
+from minires.oracle.exact.truth import exactly  # noqa: E402
 from minires.parameters import flatten, unflatten  # noqa: E402
 from minires.reservoir.echo_state import run, step  # noqa: E402
 from minires.reservoir.network import FAMILIES, EchoState  # noqa: E402

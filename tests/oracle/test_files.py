@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from port_cases import few_mistakes, fewer_reruns, golden, two, without_causes
 
-from minires.oracle import files, tensors
-from minires.oracle.golden import Golden
-from minires.oracle.pack import golden_with
+from minires.oracle.adapters import files
+from minires.oracle.packs import tensors
+from minires.oracle.packs.golden import Golden
+from minires.oracle.packs.pack import golden_with
 
 __all__ = ["few_mistakes", "fewer_reruns", "without_causes"]
 pytestmark = pytest.mark.usefixtures("fewer_reruns")

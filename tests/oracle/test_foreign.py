@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from minires.oracle.foreign import plain
+from minires.oracle.adapters.foreign import plain
 
 NUMBERS = np.array([[1.0, -2.5, 3.0], [0.5, 1.0 / 3, -65280.0]])
 needs_torch = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="torch is not installed")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from core_cases import far
 
-from minires.oracle import pack
-from minires.oracle.judge import judge
+from minires.oracle.packs import pack
+from minires.oracle.judgement.judge import judge
 from minires.oracle.mistakes import MISTAKES
 
 for peer in ("torch", "jax"):

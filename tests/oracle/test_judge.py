@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from oracle.judged_cases import answer, golden, in_float32
 
-from minires.oracle import local
-from minires.oracle.judge import judge
+from minires.oracle.judgement import local
+from minires.oracle.judgement.judge import judge
 from minires.oracle.tape import record
 
 PRECISIONS = ["float64", "float32", "tf32", "bfloat16", "float16"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from port_cases import golden
 
-from minires.oracle.aliases import back, table, to
-from minires.oracle.ask import head_width
-from minires.oracle.tables import TABLES
+from minires.oracle.adapters.aliases import back, table, to
+from minires.oracle.adapters.ask import head_width
+from minires.oracle.adapters.tables import TABLES
 
 GPT2 = dict(norm="layer", placement="pre", positions="learned", activation="gelu_tanh", biases=True)
 ONES = np.ones((2, 3))

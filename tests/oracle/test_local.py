@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from oracle.judged_cases import answer, golden
 
-from minires.oracle.local import Erring, local, local_tolerances
-from minires.oracle.profiles import PROFILES, Noise
+from minires.oracle.judgement.local import Erring, local, local_tolerances
+from minires.oracle.judgement.profiles import PROFILES, Noise
 from minires.oracle.tape import record
 
 FLOAT32 = PROFILES["float32"]

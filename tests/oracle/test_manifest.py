@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from minires.oracle import manifest
-from minires.oracle.manifest import NAME, read_files, suite_hash, with_manifest, write_files
-from minires.oracle.schema import SCHEMAS, check
+from minires.oracle.packs import manifest
+from minires.oracle.packs.manifest import NAME, read_files, suite_hash, with_manifest, write_files
+from minires.oracle.packs.schema import SCHEMAS, check
 
 FILES = {"README.md": b"# a pack\n", "cases/a/b/case.json": b"{}", "cases/a/b/tensors.safetensors": bytes(range(200))}
 

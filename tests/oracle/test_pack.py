@@ -5,19 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from minires.oracle import decoys, pack
+from minires.oracle.packs import decoys
+from minires.oracle.packs import pack
 from minires.oracle.case import Case
 from minires.oracle.cases import CASES, CORE
-from minires.oracle.clauses import all_clauses, axes_of, clause_of
-from minires.oracle.decoys import Sight, numbers, shared_out, sights
-from minires.oracle.facts import digest, facts_of, files_of, fine, golden_of, stored
-from minires.oracle.golden import Truth
-from minires.oracle.manifest import NAME, read_files, with_manifest, write_files
+from minires.oracle.packs.clauses import all_clauses, axes_of, clause_of
+from minires.oracle.packs.decoys import Sight, numbers, shared_out, sights
+from minires.oracle.packs.facts import digest, facts_of, files_of, fine, golden_of, stored
+from minires.oracle.packs.golden import Truth
+from minires.oracle.packs.manifest import NAME, read_files, with_manifest, write_files
 from minires.oracle.mistakes import MISTAKES
-from minires.oracle.raw import from_bytes
-from minires.oracle.schema import SCHEMAS, check
+from minires.oracle.packs.raw import from_bytes
+from minires.oracle.packs.schema import SCHEMAS, check
 from minires.oracle.tape import differentiate, record
-from minires.oracle.verification import float64_error, verified
+from minires.oracle.packs.verification import float64_error, verified
 
 SMALL = "edge/one-token"
 
@@ -128,7 +129,7 @@ def test_numbers_off_the_grid_are_refused():
     (lambda f, a: a.update(remainders=a["remainders"][1:]), "remainders: .* numbers, expected one for each number of the"),
 ])
 def test_a_tensor_that_is_not_the_one_described_is_named(change, says, goldens):
-    from minires.oracle.raw import to_bytes
+    from minires.oracle.packs.raw import to_bytes
     files = files_of(goldens[SMALL])
     arrays = from_bytes(files["tensors.safetensors"])
     change(files, arrays)

@@ -12,8 +12,8 @@ for needed in ("torch", "flint"):
     pytest.importorskip(needed, reason="the trials need pip install 'minires[oracle,peers]'")
 
 from minires.cli import main  # noqa: E402
-from minires.oracle.judge import judge  # noqa: E402
-from minires.oracle.local import local  # noqa: E402
+from minires.oracle.judgement.judge import judge  # noqa: E402
+from minires.oracle.judgement.local import local  # noqa: E402
 from minires.oracle.mistakes import MISTAKES  # noqa: E402
 from minires.oracle.peers import PEERS, attempt, tried  # noqa: E402
 from minires.oracle.peers.frame import call  # noqa: E402

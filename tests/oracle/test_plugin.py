@@ -14,7 +14,7 @@ pytest_plugins = "pytester"
 PORT = """
 import sys
 sys.path.insert(0, {tests!r})
-from minires.oracle import pack
+from minires.oracle.packs import pack
 from port_cases import right, two, wrong
 pack.core = two  # small cases
 off = wrong("softmax-over-queries")
@@ -36,7 +36,11 @@ INSTALLED = any(entry.name == "minires" for entry in entry_points(group="pytest1
 @pytest.fixture
 def port(pytester, monkeypatch):
     """Run pytest in a folder that has a port and a test of its own; the cases are two small ones."""
-    from minires.oracle import judge, likelihood, local, pack, tolerance
+    from minires.oracle.judgement import judge
+    from minires.oracle.judgement import likelihood
+    from minires.oracle.judgement import local
+    from minires.oracle.packs import pack
+    from minires.oracle.judgement import tolerance
     for module in (local, tolerance):
         monkeypatch.setattr(module, "RERUNS", 3)
     monkeypatch.setattr(pack, "core", pack.core)  # what the port replaces comes back

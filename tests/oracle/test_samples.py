@@ -11,7 +11,8 @@ import pytest
 from port_cases import few_mistakes, fewer_reruns, golden
 
 import minires.oracle.samples
-from minires.oracle import files, verify
+from minires.oracle import verify
+from minires.oracle.adapters import files
 from minires.oracle.samples.python.with_jax import port as jax_port
 from minires.oracle.samples.python.with_torch import port as torch_port
 

@@ -93,7 +93,7 @@ def test_the_lorenz_systems_are_the_series_of_the_tasks():
 
 def test_the_truth_is_near_the_float64_run():
     flint = pytest.importorskip("flint", reason="exact truth needs python-flint (pip install 'minires[oracle]')")
-    from minires.oracle.exact import truth
+    from minires.oracle.exact.truth import truth
     assert flint
     for id in ("series/narma", "series/mackey_glass-euler", "series/mackey_glass"):
         case = CASES[id]()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, load_file, save
 
-from minires.oracle import tensors
-from minires.oracle.raw import from_bytes, half_of, to_bytes
+from minires.oracle.packs import tensors
+from minires.oracle.packs.raw import from_bytes, half_of, to_bytes
 
 ARRAYS = {"layers.0.W": np.arange(6.0).reshape(2, 3) / 7, "grad/layers.0.W": np.float32([[1.5], [-0.0]]),
           "loss": np.array(2.25), "inputs.tokens": np.array([[3, 1], [4, 1]]), "inputs.padding": np.array([True, False]),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from oracle.judged_cases import answer, golden
 
-from minires.oracle.profiles import PROFILES
+from minires.oracle.judgement.profiles import PROFILES
 from minires.oracle.tape import record
-from minires.oracle.tolerance import FLOOR, STORED, derived, profile_of, spread_of, tolerances
+from minires.oracle.judgement.tolerance import FLOOR, STORED, derived, profile_of, spread_of, tolerances
 
 FLOAT32 = PROFILES["float32"]
 

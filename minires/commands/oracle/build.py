@@ -23,8 +23,8 @@ def arguments(parser):
 def run(arguments):
     """Build, write, and say how large and how long."""
     from minires.oracle.cases import CORE, chosen
-    from minires.oracle.manifest import SUITE, suite_hash, write_files
-    from minires.oracle.pack import build, core_path
+    from minires.oracle.packs.manifest import SUITE, suite_hash, write_files
+    from minires.oracle.packs.pack import build, core_path
     start = time.perf_counter()
     ids = chosen(arguments.case) if arguments.case else list(CORE) if arguments.core else chosen("*")
     path = Path(arguments.directory or (core_path() if arguments.core else f"minires-vectors-{SUITE}"))

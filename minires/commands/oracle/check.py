@@ -25,7 +25,8 @@ def arguments(parser):
 
 def run(arguments):
     """Print the report."""
-    from minires.oracle import files, pack
+    from minires.oracle.adapters import files
+    from minires.oracle.packs import pack
     goldens = pack.load(arguments.pack) if arguments.pack else None
     report = files.check(arguments.directory, arguments.out, goldens, arguments.case, arguments.profile,
                          xfails=arguments.xfails, strict=arguments.strict, reproduce=arguments.reproduce)

@@ -20,8 +20,9 @@ def arguments(parser):
 def run(arguments):
     """Write, and say how many."""
     from minires.errors import one_of
-    from minires.oracle import files, pack
-    from minires.oracle.raw import DTYPES
+    from minires.oracle.adapters import files
+    from minires.oracle.packs import pack
+    from minires.oracle.packs.raw import DTYPES
     one_of("dtype", arguments.dtype, DTYPES)
     goldens = pack.load(arguments.pack, arguments.case) if arguments.pack else pack.core(arguments.case)
     files.export(goldens, arguments.directory, arguments.dtype, arguments.format, arguments.blind)

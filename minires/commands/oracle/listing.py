@@ -14,7 +14,7 @@ def arguments(parser):
 
 def run(arguments):
     """A row per case."""
-    from minires.oracle import pack
+    from minires.oracle.packs import pack
     from minires.oracle.cases import CASES, CORE, chosen
     if arguments.pack:
         cases = [golden.case for golden in pack.load(arguments.pack, arguments.case)]

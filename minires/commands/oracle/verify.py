@@ -19,9 +19,9 @@ def arguments(parser):
 
 def run(arguments):
     """A row per case; exit code 1 where one differs."""
-    from minires.oracle.manifest import read_files, suite_hash
-    from minires.oracle.pack import core_path
-    from minires.oracle.verification import verified
+    from minires.oracle.packs.manifest import read_files, suite_hash
+    from minires.oracle.packs.pack import core_path
+    from minires.oracle.packs.verification import verified
     path = arguments.directory or core_path()
     files = read_files(path)
     if arguments.hashes:

@@ -39,7 +39,7 @@ def run(arguments):
 
 def pack_bytes():
     """The size of the core pack."""
-    from minires.oracle.pack import core_path
+    from minires.oracle.packs.pack import core_path
     return core_path().stat().st_size
 
 

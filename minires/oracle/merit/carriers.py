@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minires.oracle.arrays import Inexact
+from minires.oracle.judgement.arrays import Inexact
 from minires.oracle.mistakes import MISTAKES, planted
-from minires.oracle.profiles import PROFILES, Rounding
+from minires.oracle.judgement.profiles import PROFILES, Rounding
 from minires.oracle.tape import differentiate, record
-from minires.oracle.tolerance import in_precision
+from minires.oracle.judgement.tolerance import in_precision
 
 PORTS = {"transformer": "torch_transformer", "echo_state": "torch_reservoir", "readout": "torch_readout",
          "reservoir_resformer": "torch_reservoir_resformer", "series": "torch_series"}
@@ -103,10 +103,10 @@ def right_answers(ports, case, precision):
 @lru_cache(maxsize=4)
 def golden(id):
     """The golden of a case: of the core pack, or made anew."""
-    from minires.oracle import pack
+    from minires.oracle.packs import pack
     from minires.oracle.cases import CASES, CORE
     if id in CORE:
         return pack.core(id)[0]
-    from minires.oracle.exact import truth
+    from minires.oracle.exact.truth import truth
     case = CASES[id]()
     return pack.golden_with(case, truth(case))

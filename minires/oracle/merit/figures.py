@@ -3,8 +3,8 @@
 import numpy as np
 
 from minires.oracle.mistakes import MISTAKES
-from minires.oracle.profiles import PROFILES
-from minires.oracle.tolerance import coarse
+from minires.oracle.judgement.profiles import PROFILES
+from minires.oracle.judgement.tolerance import coarse
 
 BARS = {  # precision -> the least share; beside these no false alarm, and the core pack within SECONDS on two cores
     "float64": {"killed": 1.0, "localised": 0.97}, "float32": {"killed": 1.0, "named": 0.97, "localised": 0.97},

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from minires.oracle.evidence import Evidence, diverging, vector, with_mistakes
-from minires.oracle.halves import fp16_safe
-from minires.oracle.judge import judge
-from minires.oracle.local import local, local_tolerances
+from minires.oracle.judgement.evidence import Evidence, diverging, vector, with_mistakes
+from minires.oracle.packs.halves import fp16_safe
+from minires.oracle.judgement.judge import judge
+from minires.oracle.judgement.local import local, local_tolerances
 from minires.oracle.merit.carriers import golden, identical, port, right_answers, rounded_program, wrong_answer
 from minires.oracle.mistakes import MISTAKES
-from minires.oracle.planting import visible, wrong_program
-from minires.oracle.profiles import PROFILES
-from minires.oracle.tolerance import limits
+from minires.oracle.judgement.planting import visible, wrong_program
+from minires.oracle.judgement.profiles import PROFILES
+from minires.oracle.judgement.tolerance import limits
 
 NAMED_IN = ("float32", "bfloat16")  # the precisions in which causes are looked for
 ALIKE = 0.5                         # |difference| of two mistakes, in units of sigma in float32: one function

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from minires.errors import require
 from minires.oracle.case import Case
-from minires.oracle.golden import Golden
-from minires.oracle.verdict import Verdict
+from minires.oracle.packs.golden import Golden
+from minires.oracle.judgement.verdict import Verdict
 
 KINDS = {"": "agrees", "convention": "another choice, and said so", "defect": "not what its own paper or text says"}
 
@@ -74,7 +74,7 @@ def version_of(package):
 @lru_cache(maxsize=None)
 def truth_of(make):
     """The case that `make` gives, with its exact truth; made once."""
-    from minires.oracle.exact import truth
+    from minires.oracle.exact.truth import truth
     case = make()
     require(isinstance(case, Case), f"{make}: gives {type(case).__name__}, expected a Case")
     return Golden(case, truth(case), {})
@@ -83,7 +83,7 @@ def truth_of(make):
 def attempt(id, trial, diagnose=True):
     """The Outcome of a trial. Raises ImportError where the package, or python-flint, is not installed."""
     start, installed = perf_counter(), version_of(trial.package)
-    from minires.oracle.judge import judge
+    from minires.oracle.judgement.judge import judge
     golden = truth_of(trial.case)
     rtol, atol = trial.limits or (None, None)
     verdict = judge(golden, trial.answer(golden.case), trial.profile, rtol, atol, diagnose)

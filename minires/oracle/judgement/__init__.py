@@ -1,0 +1,1 @@
+"""Judgement: derived tolerances, local replay, likelihoods of mistakes, closed forms, the verdict."""
