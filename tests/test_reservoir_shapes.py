@@ -14,6 +14,7 @@ from minires.gradients import value_and_gradient
 from minires.reservoir import (FAMILIES, TOPOLOGIES, EchoState, accumulate, features, fit, free_runs, kernels, make_topology,
                                rescale, ridge, run, run_bidirectional, run_deep, run_residual_memory, select, stack_rows,
                                washout)
+from minires.reservoir.echo_state import step
 from minires.reservoir.input_weights import input_signs
 from minires.reservoir.measures import (echo_state_property, forecasts, linear_memory, lyapunov, memory, processing, rank,
                                         scores)
@@ -52,6 +53,7 @@ def run_kernel():
         params = {**PARAMS, "W": rescale(form, "spectral_radius", 0.9), "W_fb": RNG.standard_normal((N, q))}
         value_and_gradient(lambda u: run(params, u["u"], y=Y)[0].sum(), {"u": U})
         run(params, UB, y=YB, mask=np.arange(T) < np.array([[T], [3], [9], [5]]))
+    step({**PARAMS, "W": make_topology("sparse", N, RNG, in_degree=3)}, UB[:, 0, :1] @ np.ones((1, N)), UB[:, 0])
     run_deep([PARAMS, EchoState(units=5, inputs=N).init(RNG)], UB)
     run_bidirectional(PARAMS, PARAMS, UB)
     run_residual_memory({**PARAMS, "K": 0.0, "g": 1.0}, EchoState(units=5, inputs=d + N).init(RNG), U)

@@ -70,7 +70,8 @@ def init_gate(rng, encoder):
 def gated_attention(X, R, seen, params, context, now):
     """gamma * attention(LN(X), R) + (1 - gamma) * X."""
     here = Here(0, CROSS, params, context, now)
-    gamma = now["gate"] = sigmoid(linear(here.norm(X), params["W_g"], params["b_g"]))  # (B, T, D)
+    gamma = sigmoid(linear(here.norm(X), params["W_g"], params["b_g"]))  # (B, T, D)
+    now["gate"] = gamma
     return gamma * cross(X, R, seen, params, context, now) + (1 - gamma) * X  # (B, T, D)
 
 

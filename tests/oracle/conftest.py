@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 EVERY = {  # test -> one of so many of its slow items is in the sample
-    "test_every_variant_agrees_on_thirty_digits": 25,
+    "test_every_variant_agrees_on_thirty_digits": 40,
     "test_no_constant_of_any_variant_is_lost": 8,
     "test_a_mistake_shows_in_every_case_that_it_applies_to": 40,
     "test_every_planted_mistake_is_what_a_wrong_port_computes_on_every_case": 12,
@@ -20,7 +20,7 @@ EVERY = {  # test -> one of so many of its slow items is in the sample
     "test_every_package_does_what_is_declared": 6,
     "test_the_port_carries_the_mistake_as_the_library_plants_it": 6,
     "test_every_variant_and_family_agrees": 6,
-    "test_every_fault_that_the_precision_shows_is_rejected_at_the_step_that_was_broken": 3,
+    "test_every_fault_that_the_precision_shows_is_rejected_at_the_step_that_was_broken": 0,
     "test_no_mistake_of_the_catalogue_is_said_to_explain_a_fault_that_it_is_not": 0,
     "test_a_quick_measurement_misses_no_bar": 0,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from listed_reservoirs import ELSEWHERE
-from reservoir_cases import CASES, FIRST, MISTAKES, applicable, case, farthest, library, port, right
+from golden_reservoirs import CASES, FIRST, MISTAKES, applicable, case, farthest, library, port, right
 
 pytest.importorskip("torch", reason="the independent port is in PyTorch (pip install 'minires[peers]')")
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from reservoir_cases import CASES, case, right
+from golden_reservoirs import CASES, case, right
 
 from minires.oracle.case import on_grid
 from minires.oracle.systems import networks

@@ -33,9 +33,9 @@ def verify(run, cases=None, profile="float32", aliases=None, layout=None, xfails
 
     cases: None for the core pack, a pattern of ids, a list of ids, or the goldens themselves; profile: the precision that
     the port declares; aliases, layout: tables (`minires.oracle.adapters.aliases.table`) with which the port also gets its
-    parameters under its own names and in its layout; xfails: {pattern of ids: reason} or a file of such lines; strict: an
-    expected failure that passes is a failure; rtol and atol, both or neither, instead of the derived tolerance; reproduce: a folder for the
-    first diverging step of each failing case; subject: the port's name in the report.
+    parameters under its own names and in its layout; xfails: {pattern of ids: reason} or a file of such lines;
+    strict: an expected failure that passes is a failure; rtol and atol, both or neither, instead of the derived tolerance;
+    reproduce: a folder for the first diverging step of each failing case; subject: the port's name in the report.
     ValueError for a request that cannot be served; whatever the port does wrong is a line of the report.
     """
     from minires.oracle.judgement.profiles import PROFILES
