@@ -306,3 +306,10 @@ def test_remainders_are_kept_to_a_256th_of_an_ulp():
     rest = np.linspace(-0.5, 0.5, 1001).astype(np.float32)
     kept = fine(rest)
     assert np.max(abs(kept - rest)) <= 1 / 512 and np.array_equal(kept.astype(np.float16), kept) and len(np.unique(kept)) == 257
+
+
+@pytest.mark.slow
+def test_the_order_of_the_ids_changes_no_byte():
+    pytest.importorskip("flint")
+    ids = ["echo_state/leaky", "echo_state/feedback", "readout/ridge"]
+    assert pack.build(ids) == pack.build(ids[::-1])
