@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from minires.oracle.packs import pack
-from minires.oracle.packs import tensors
 from minires.oracle.cases import CASES, CORE
+from minires.oracle.packs import pack, tensors
 
 CASE = "readout/ridge"
 

@@ -4,13 +4,13 @@ from functools import cache
 
 import numpy as np
 
-from minires.oracle.judgement.arrays import Inexact
 from minires.oracle.cases.transformers import transformer_case
-from minires.oracle.packs.golden import Golden, Truth
-from minires.oracle.mistakes import MISTAKES, planted
+from minires.oracle.judgement.arrays import Inexact
 from minires.oracle.judgement.profiles import PROFILES, Noise, Rounding
-from minires.oracle.tape import differentiate, record
 from minires.oracle.judgement.tolerance import in_precision
+from minires.oracle.mistakes import MISTAKES, planted
+from minires.oracle.packs.golden import Golden, Truth
+from minires.oracle.tape import differentiate, record
 
 
 @cache

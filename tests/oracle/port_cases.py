@@ -5,13 +5,10 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
-from minires.oracle.judgement import judge
-from minires.oracle.judgement import likelihood
-from minires.oracle.judgement import local
-from minires.oracle.judgement import tolerance
 from minires.oracle.cases.transformers import transformer_case
-from minires.oracle.packs.golden import Golden, Truth
+from minires.oracle.judgement import judge, likelihood, local, tolerance
 from minires.oracle.mistakes import MISTAKES, planted
+from minires.oracle.packs.golden import Golden, Truth
 from minires.oracle.tape import differentiate, record
 
 FEW = ("scale-missing", "softmax-over-queries")

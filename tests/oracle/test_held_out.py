@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from core_cases import far
 
-from minires.oracle.packs import pack
 from minires.oracle.judgement.judge import judge
 from minires.oracle.mistakes import MISTAKES
+from minires.oracle.packs import pack
 
 for peer in ("torch", "jax"):
     pytest.importorskip(peer, reason="the ports are in PyTorch and JAX (pip install 'minires[peers]')")

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from oracle.judged_cases import answer, computed, golden, plain
 
-from minires.oracle.judgement import likelihood
-from minires.oracle.judgement import local
-from minires.oracle.judgement import tolerance
+from minires.oracle.judgement import likelihood, local, tolerance
 from minires.oracle.judgement.judge import judge
 from minires.oracle.judgement.likelihood import powers
 from minires.oracle.mistakes import MISTAKES, Mistake

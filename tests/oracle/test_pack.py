@@ -5,20 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from minires.oracle.packs import decoys
-from minires.oracle.packs import pack
 from minires.oracle.case import Case
 from minires.oracle.cases import CASES, CORE
+from minires.oracle.mistakes import MISTAKES
+from minires.oracle.packs import decoys, pack
 from minires.oracle.packs.clauses import all_clauses, axes_of, clause_of
 from minires.oracle.packs.decoys import Sight, numbers, shared_out, sights
 from minires.oracle.packs.facts import digest, facts_of, files_of, fine, golden_of, stored
 from minires.oracle.packs.golden import Truth
 from minires.oracle.packs.manifest import NAME, read_files, with_manifest, write_files
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.packs.raw import from_bytes
 from minires.oracle.packs.schema import SCHEMAS, check
-from minires.oracle.tape import differentiate, record
 from minires.oracle.packs.verification import float64_error, verified
+from minires.oracle.tape import differentiate, record
 
 SMALL = "edge/one-token"
 

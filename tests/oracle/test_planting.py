@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 from oracle.judged_cases import answer, golden
 
-from minires.oracle.judgement import causes
-from minires.oracle.judgement import likelihood
-from minires.oracle.judgement import planting
 from minires.oracle.cases import CASES
+from minires.oracle.judgement import causes, likelihood, planting
 from minires.oracle.judgement.evidence import Evidence, diverging, errors, with_mistakes
 from minires.oracle.judgement.local import local, local_tolerances
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.judgement.planting import equal, touched, visible, wrong_program
 from minires.oracle.judgement.profiles import PROFILES
-from minires.oracle.tape import differentiate, record
 from minires.oracle.judgement.tolerance import profile_of
+from minires.oracle.mistakes import MISTAKES
+from minires.oracle.tape import differentiate, record
 
 SAMPLE = "transformer/realformer-encoder", "echo_state/leaky"
 

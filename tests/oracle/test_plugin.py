@@ -36,9 +36,7 @@ INSTALLED = any(entry.name == "minires" for entry in entry_points(group="pytest1
 @pytest.fixture
 def port(pytester, monkeypatch):
     """Run pytest in a folder that has a port and a test of its own; the cases are two small ones."""
-    from minires.oracle.judgement import judge
-    from minires.oracle.judgement import likelihood
-    from minires.oracle.judgement import local
+    from minires.oracle.judgement import judge, likelihood, local
     from minires.oracle.packs import pack
     from minires.oracle.judgement import tolerance
     for module in (local, tolerance):

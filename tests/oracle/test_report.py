@@ -12,10 +12,10 @@ from port_cases import few_mistakes, fewer_reruns, golden, right, two, without_c
 import minires.oracle
 from minires.oracle import verify
 from minires.oracle.adapters.report import Report, Result
+from minires.oracle.adapters.wording import precision
+from minires.oracle.judgement.verdict import Cause, Row, Verdict
 from minires.oracle.packs.schema import check
 from minires.oracle.tape import record
-from minires.oracle.judgement.verdict import Cause, Row, Verdict
-from minires.oracle.adapters.wording import precision
 
 __all__ = ["few_mistakes", "fewer_reruns", "without_causes"]
 pytestmark = pytest.mark.usefixtures("fewer_reruns")

@@ -5,8 +5,8 @@ import pytest
 from oracle.judged_cases import answer, golden
 
 from minires.oracle.judgement.profiles import PROFILES
-from minires.oracle.tape import record
 from minires.oracle.judgement.tolerance import FLOOR, STORED, derived, profile_of, spread_of, tolerances
+from minires.oracle.tape import record
 
 FLOAT32 = PROFILES["float32"]
 

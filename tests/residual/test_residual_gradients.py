@@ -11,6 +11,7 @@ from minires.gradients import (FLOOR, ROUNDING, STEP, TOLERANCE, central_differe
                                random_parameters, tiny_example, tiny_model, value_and_gradient)
 from minires.parameters import flatten, unflatten
 
+EVERY_RUN = ("vanilla", "realformer", "resformer_learnable", "svformer", "hyper_connections")
 SMALL = {"vocabulary": 5, "width": 4, "heads": 2, "kv_heads": 1, "head_width": 2, "feed_forward": 3}
 
 
@@ -38,7 +39,7 @@ def small_loss(name, rng):
     return lambda p: loss(model, p, batch)[0], params, lambda parameter: model.residual.trained(parameter, model)
 
 
-@pytest.mark.parametrize("name", [name if name in CLASSIC else pytest.param(name, marks=pytest.mark.slow)
+@pytest.mark.parametrize("name", [name if name in EVERY_RUN else pytest.param(name, marks=pytest.mark.slow)
                                   for name in [*VARIANT_CASES, *(name for name in CASES if CASES[name].options)]])
 def test_every_gradient_agrees_with_central_differences(name):
     rng = np.random.default_rng(2)

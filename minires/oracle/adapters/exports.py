@@ -12,9 +12,9 @@ from pathlib import Path
 from minires._version import __version__
 from minires.errors import one_of, require
 from minires.files import writable_folder, write_atomically
+from minires.oracle.adapters.selection import suite_hash
 from minires.oracle.packs import tensors
 from minires.oracle.packs.manifest import hashed
-from minires.oracle.adapters.selection import suite_hash
 
 SCHEMA, NAME = 1, "EXPORT.json"
 

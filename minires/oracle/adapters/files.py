@@ -9,14 +9,14 @@ from pathlib import Path
 
 from minires.errors import one_of, require
 from minires.oracle.adapters import aliases as names
-from minires.oracle.packs import tensors
 from minires.oracle.adapters.adapter import unanswered
 from minires.oracle.adapters.ask import collected, head_width, shapes_of
 from minires.oracle.adapters.expected import outcomes
 from minires.oracle.adapters.exports import export, exported, of_export, read_json
-from minires.oracle.judgement.profiles import PROFILES
 from minires.oracle.adapters.report import Report, Result
 from minires.oracle.adapters.selection import matching, packed
+from minires.oracle.judgement.profiles import PROFILES
+from minires.oracle.packs import tensors
 
 __all__ = ["check", "export"]
 

@@ -9,9 +9,9 @@ from minires.oracle.adapters import aliases as names
 from minires.oracle.adapters.adapter import callable_of, verdict_of
 from minires.oracle.adapters.ask import answered
 from minires.oracle.adapters.expected import outcomes
-from minires.oracle.judgement.profiles import PROFILES
 from minires.oracle.adapters.report import Result, described
 from minires.oracle.adapters.selection import matching, packed, suite_hash
+from minires.oracle.judgement.profiles import PROFILES
 
 
 class Subject:

@@ -8,8 +8,8 @@
 from collections import Counter
 from typing import NamedTuple
 
-from minires.oracle.judgement.verdict import Verdict
 from minires.oracle.adapters.wording import clause, coverage, numbers, precision
+from minires.oracle.judgement.verdict import Verdict
 
 WORDS = {"passed": "passed", "failed": "failed", "xfailed": "failed as expected", "xpassed": "passed, expected to fail"}
 

@@ -15,9 +15,9 @@ import math
 import numpy as np
 
 from minires.oracle.exact.balls import Undecided, balls, precision, raw
+from minires.oracle.exact.zeros import clauses_of
 from minires.oracle.packs.golden import Truth
 from minires.oracle.tape import differentiate, record
-from minires.oracle.exact.zeros import clauses_of
 
 BITS, CAP = 384, 3072
 FINE = 24  # bits of a remainder below the unit in the last place

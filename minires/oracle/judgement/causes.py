@@ -4,8 +4,8 @@ import numpy as np
 
 from minires.oracle.judgement.evidence import diverging, errors, residual, under
 from minires.oracle.judgement.likelihood import NAMED, fit, fits
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.judgement.verdict import Cause
+from minires.oracle.mistakes import MISTAKES
 
 DETECTED = 25.0    # a likelihood ratio above this rejects an answer that nothing else rejects
 PAIRED, MOST = 4, 3  # how many of the likeliest are tried with every other one; how many causes are reported

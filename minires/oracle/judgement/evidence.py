@@ -6,11 +6,11 @@ import numpy as np
 
 from minires.oracle.judgement.answer import canonical
 from minires.oracle.judgement.local import complete, local, local_tolerances
-from minires.oracle.mistakes import MISTAKES, planted
 from minires.oracle.judgement.planting import visible, wrong_program
 from minires.oracle.judgement.rows import error_of, root_mean_square, z_of
-from minires.oracle.tape import differentiate
 from minires.oracle.judgement.tolerance import limits
+from minires.oracle.mistakes import MISTAKES, planted
+from minires.oracle.tape import differentiate
 
 
 class Evidence(NamedTuple):

@@ -11,9 +11,9 @@ from minires.oracle.judgement.closed_forms import closed_forms
 from minires.oracle.judgement.evidence import Evidence, same_pattern
 from minires.oracle.judgement.local import local, local_tolerances
 from minires.oracle.judgement.rows import error_of, row
-from minires.oracle.tape import record
 from minires.oracle.judgement.tolerance import coarse, profile_of, tolerances
 from minires.oracle.judgement.verdict import Verdict
+from minires.oracle.tape import record
 
 
 def judge(golden, answer, profile="float32", rtol=None, atol=None, diagnose=True):

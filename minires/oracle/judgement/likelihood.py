@@ -14,9 +14,9 @@ import numpy as np
 
 from minires.oracle.judgement.evidence import Evidence, deviations, diverging, errors, shown, vector, with_mistakes
 from minires.oracle.judgement.local import local, local_tolerances
+from minires.oracle.judgement.tolerance import profile_of
 from minires.oracle.mistakes import MISTAKES
 from minires.oracle.tape import record
-from minires.oracle.judgement.tolerance import profile_of
 
 NAMED = 10.0  # a likelihood ratio above this names a mistake
 

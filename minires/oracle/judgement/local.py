@@ -18,8 +18,8 @@ from autograd.tracer import getval, trace_stack
 from minires.gradients import backward, rooted
 from minires.oracle.judgement.arrays import inexact
 from minires.oracle.judgement.profiles import Noise
-from minires.oracle.tape import play
 from minires.oracle.judgement.tolerance import spread
+from minires.oracle.tape import play
 
 RERUNS = 6
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from minires.oracle.judgement.arrays import Inexact
-from minires.oracle.mistakes import MISTAKES, planted
 from minires.oracle.judgement.profiles import PROFILES, Rounding
-from minires.oracle.tape import differentiate, record
 from minires.oracle.judgement.tolerance import in_precision
+from minires.oracle.mistakes import MISTAKES, planted
+from minires.oracle.tape import differentiate, record
 
 PORTS = {"transformer": "torch_transformer", "echo_state": "torch_reservoir", "readout": "torch_readout",
          "reservoir_resformer": "torch_reservoir_resformer", "series": "torch_series"}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.judgement.profiles import PROFILES
 from minires.oracle.judgement.tolerance import coarse
+from minires.oracle.mistakes import MISTAKES
 
 BARS = {  # precision -> the least share; beside these no false alarm, and the core pack within SECONDS on two cores
     "float64": {"killed": 1.0, "localised": 0.97}, "float32": {"killed": 1.0, "named": 0.97, "localised": 0.97},

@@ -3,14 +3,14 @@
 import numpy as np
 
 from minires.oracle.judgement.evidence import Evidence, diverging, vector, with_mistakes
-from minires.oracle.packs.halves import fp16_safe
 from minires.oracle.judgement.judge import judge
 from minires.oracle.judgement.local import local, local_tolerances
-from minires.oracle.merit.carriers import golden, identical, port, right_answers, rounded_program, wrong_answer
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.judgement.planting import visible, wrong_program
 from minires.oracle.judgement.profiles import PROFILES
 from minires.oracle.judgement.tolerance import limits
+from minires.oracle.merit.carriers import golden, identical, port, right_answers, rounded_program, wrong_answer
+from minires.oracle.mistakes import MISTAKES
+from minires.oracle.packs.halves import fp16_safe
 
 NAMED_IN = ("float32", "bfloat16")  # the precisions in which causes are looked for
 ALIKE = 0.5                         # |difference| of two mistakes, in units of sigma in float32: one function

@@ -8,8 +8,8 @@ from autograd.extend import defjvp, defvjp, primitive
 from minires import activations, attention
 from minires.layers import embedding, mean, product, rows, softmax
 from minires.oracle.mistakes.mistake import Mistake, stopped, transformer
-from minires.oracle.mistakes.places import having, one_stream
 from minires.oracle.mistakes.norm import in_sublayer
+from minires.oracle.mistakes.places import having, one_stream
 
 
 @primitive

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from minires.errors import require
 from minires.oracle.cases import CASES, CORE, chosen
+from minires.oracle.mistakes import MISTAKES
 from minires.oracle.packs.clauses import all_clauses
 from minires.oracle.packs.decoys import shared_out, sights
 from minires.oracle.packs.facts import facts_of, files_of, fine, golden_of
 from minires.oracle.packs.golden import Golden, Truth
 from minires.oracle.packs.halves import fp16_safe
 from minires.oracle.packs.manifest import json_of, read_files, with_manifest
-from minires.oracle.mistakes import MISTAKES
 from minires.oracle.packs.raw import from_bytes
 from minires.oracle.packs.schema import SCHEMAS, check
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from minires.errors import require
 from minires.oracle.case import Case
-from minires.oracle.packs.golden import Golden
 from minires.oracle.judgement.verdict import Verdict
+from minires.oracle.packs.golden import Golden
 
 KINDS = {"": "agrees", "convention": "another choice, and said so", "defect": "not what its own paper or text says"}
 

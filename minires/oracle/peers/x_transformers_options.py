@@ -3,8 +3,8 @@
 from minires.errors import needs
 from minires.oracle.peers.cases import like
 from minires.oracle.peers.frame import layers_of
-from minires.oracle.peers.x_transformers import PACKAGE, POST, stacked
 from minires.oracle.peers.trial import Trial
+from minires.oracle.peers.x_transformers import PACKAGE, POST, stacked
 
 FILE = "x_transformers/x_transformers.py"
 SCALE = {"scale_residual": True, "pre_norm": False}
