@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 
 from minires._version import __version__
-from minires.errors import Diverged
+from minires.errors import Diverged, NotInstalled
 
 COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "oracle",
             "tour")
@@ -68,7 +68,7 @@ def explain(error):
     if isinstance(error, OSError):
         where = f": {error.filename!r}" if error.filename else ""
         return f"{error.strerror or error}{where}", 2
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, NotInstalled)):
         return str(error), 2
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}", 2

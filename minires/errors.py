@@ -44,12 +44,16 @@ def check_options(what, function, options, hidden=()):
         one_of(f"option of {what}", option, known)
 
 
+class NotInstalled(ImportError):
+    """An optional dependency is missing; the message names the extra that brings it."""
+
+
 def needs(module, extra):
-    """The module of an optional dependency, or an ImportError that names the extra which installs it."""
+    """The module of an optional dependency, or NotInstalled."""
     try:
         return import_module(module)
     except ImportError:
-        raise ImportError(f"{module} is not installed: expected the extra, pip install 'minires[{extra}]'") from None
+        raise NotInstalled(f"{module} is not installed: expected the extra, pip install 'minires[{extra}]'") from None
 
 
 def require(condition, message):

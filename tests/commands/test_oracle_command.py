@@ -104,3 +104,11 @@ def test_every_action_explains_itself(run):
     for action in ("list", "build", "verify", "export", "check", "peers", "merit"):
         code, out, _ = run("oracle", action, "--help")
         assert code == 0 and "example: minires oracle" in out
+
+
+def test_a_missing_extra_is_one_line_that_names_it():
+    from minires.cli import explain
+    from minires.errors import NotInstalled, needs
+    with pytest.raises(NotInstalled, match=r"pip install 'minires\[oracle\]'") as raised:
+        needs("no_such_module_at_all", "oracle")
+    assert explain(raised.value) == (str(raised.value), 2)
