@@ -30,7 +30,7 @@ def sigmoid(x):
 
 def slope_at_zero(x):
     """2 / sqrt(pi), the slope of erf at zero, in the arithmetic of x."""
-    return 2 / arithmetic(x).pi() ** 0.5
+    return 2 / sqrt(arithmetic(x).pi(), x)
 
 
 def erf_values(x):
@@ -43,7 +43,7 @@ erf = elementwise(erf_values, lambda x: slope_at_zero(x) * np.exp(-x * x))
 
 def gelu_scale(x):
     """sqrt(2 / pi), in the arithmetic of x."""
-    return (2 / arithmetic(x).pi()) ** 0.5
+    return sqrt(2 / arithmetic(x).pi(), x)
 
 
 def gelu_tanh_values(x):

@@ -18,7 +18,6 @@ class Arithmetic(NamedTuple):
 
     written: Callable    # of a Python number: the same number in this arithmetic
     sqrt: Callable       # of a Python number
-    log: Callable        # of a Python number
     pi: Callable         # ()
     erf: Callable        # of an array, entry by entry
     array: Callable      # (array of Python's or NumPy's numbers, dtype) -> the same numbers in this arithmetic
@@ -26,7 +25,7 @@ class Arithmetic(NamedTuple):
 
 
 FLOATS = Arithmetic(  # Python floats: a NumPy float64 scalar would turn float32 activations into float64
-    lambda number: number, math.sqrt, math.log, lambda: math.pi, lambda x: numpy.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype),
+    lambda number: number, math.sqrt, lambda: math.pi, lambda x: numpy.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype),
     lambda a, dtype: numpy.asarray(a, dtype=dtype), numpy.linalg.solve)
 OBJECTS = {}  # "objects" -> the arithmetic whose numbers are objects, once it is imported
 
@@ -39,14 +38,14 @@ def arithmetic(x):
 def written(number, like):
     """A Python number in the arithmetic of `like`: what is computed from it is as exact as that arithmetic.
 
-    >>> written(9, numpy.ones(2)) ** 0.5
-    3.0
+    >>> written(9, numpy.ones(2)) / 2
+    4.5
     """
     return arithmetic(like).written(number)
 
 
 def sqrt(number, like):
-    """The square root of a Python number, in the arithmetic of `like`.
+    """The square root of a Python number, or of one of the arithmetic, in the arithmetic of `like`.
 
     >>> sqrt(9, numpy.ones(2))
     3.0

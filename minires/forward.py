@@ -6,7 +6,7 @@ Letters of the shapes: B batch, T time (queries), S source (keys), D width, H he
 import autograd.numpy as np
 
 from minires.activations import gelu_tanh
-from minires.arithmetic import written
+from minires.arithmetic import sqrt
 from minires.layers import embedding, linear, normalize
 from minires.masks import causal_mask, global_local_mask, padding_mask
 from minires.positions import alibi, sinusoidal
@@ -74,7 +74,7 @@ def embed(params, context, segments):
     model, tables = context.model, params["embedding"]
     x = embedding(tables["W_token"], context.tokens)  # (B, T, D)
     if model.positions == "sinusoidal":
-        x = x * written(model.width, x) ** 0.5 + sinusoidal(context.positions, model.width, x.dtype)  # (B, T, D)
+        x = x * sqrt(model.width, x) + sinusoidal(context.positions, model.width, x.dtype)  # (B, T, D)
     if model.positions == "learned":
         x = x + embedding(tables["W_position"], context.positions)  # (B, T, D)
     if model.segments:

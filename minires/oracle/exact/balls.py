@@ -142,8 +142,7 @@ class BallSpace(ArrayVSpace):
 
 
 OBJECTS["objects"] = Arithmetic(
-    written=Ball, sqrt=lambda number: Ball(number).sqrt(), log=lambda number: Ball(number).log(),
-    pi=lambda: Ball(flint.arb.pi()),
+    written=Ball, sqrt=lambda number: Ball(number).sqrt(), pi=lambda: Ball(flint.arb.pi()),
     erf=lambda x: numpy.frompyfunc(lambda ball: ball.erf(), 1, 1)(x), array=balls, solve=solve)
 Real.register(Ball)
 ArrayBox.register(Ball)

@@ -2,10 +2,11 @@
 
 import autograd.numpy as np
 
+from minires.arithmetic import sqrt
 from minires.oracle.mistakes.hidden_tools import of, where
 from minires.oracle.mistakes.mistake import Mistake, transformer
 from minires.oracle.mistakes.reservoir_learning import rls
-from minires.residual.hidden.ngpt import length, root
+from minires.residual.hidden.ngpt import length
 
 
 def zeroed(residual):
@@ -32,7 +33,7 @@ def signed(residual):
     """nGPT's step with alpha as it is stored, negative or not."""
     def weights(x, y, here):
         own, width = here.context.model.options, here.context.model.width
-        alpha = here.params["alpha"] * (own.get("ngpt", own).get("alpha", 0.05) * root(width, x))  # (D)
+        alpha = here.params["alpha"] * (own.get("ngpt", own).get("alpha", 0.05) * sqrt(width, x))  # (D)
         kept, moved = (1 - alpha) / length(x), alpha / length(y)
         return np.stack([kept, moved]) / length(kept * x + moved * y)
 

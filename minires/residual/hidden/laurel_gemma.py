@@ -12,7 +12,7 @@ source: Hugging Face transformers, models/gemma3n/modular_gemma3n.py (Gemma3nTex
     Menghani et al. 2024 (2411.07501).
 """
 
-from minires.arithmetic import written
+from minires.arithmetic import sqrt
 from minires.errors import whole_number
 from minires.layers import linear
 from minires.parameters import weights
@@ -27,7 +27,7 @@ def add_normed(x, y, here):
         return x + y
     z = here.now["x"]  # (B, T, D)
     mapped = here.norm(linear(linear(z, here.params["W_left"]), here.params["W_right"]), "laurel_norm")  # (B, T, D)
-    return (x + y + z + mapped) / written(2, x) ** 0.5
+    return (x + y + z + mapped) / sqrt(2, x)
 
 
 def laurel_gemma(rank=4):

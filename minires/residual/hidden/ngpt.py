@@ -21,7 +21,7 @@ source: Loshchilov, Hsieh, Sun, Ginsburg 2024, "nGPT: Normalized Transformer wit
 
 import autograd.numpy as np
 
-from minires.arithmetic import written
+from minires.arithmetic import sqrt
 from minires.attention import group_product
 from minires.errors import positive
 from minires.parameters import flatten, unflatten
@@ -44,11 +44,6 @@ def unit(x, axis=-1):
     return x / length(x, axis)
 
 
-def root(D, like):
-    """sqrt(D), in the arithmetic of `like`."""
-    return written(D, like) ** 0.5
-
-
 def on_the_sphere(params, model):
     """Every matrix unit along its axis of length D."""
     named = ((name, name.split(".")[-1], array) for name, array in flatten(params).items())
@@ -59,13 +54,13 @@ def scores(fresh, past, here):
     """sqrt(K) times the cosines, each channel weighed by s_qk squared."""
     H, K = here.context.model.heads, here.context.model.head_width_
     q, k = unit(here.now["query_heads"]), unit(here.now["key_heads"])  # (B, H, T, K), (B, G, S, K)
-    s = np.reshape(here.params["s_qk"] * root(here.context.model.width, q), (H, 1, K))  # (H, 1, K)
-    return group_product(s * s * q, np.swapaxes(k, -1, -2)) * root(K, q)  # (B, H, T, S)
+    s = np.reshape(here.params["s_qk"] * sqrt(here.context.model.width, q), (H, 1, K))  # (H, 1, K)
+    return group_product(s * s * q, np.swapaxes(k, -1, -2)) * sqrt(K, q)  # (B, H, T, S)
 
 
 def scaled(u, name, here):
     """sqrt(D) s_u u, and of the gate sqrt(D) s_v v."""
-    return here.params["s_v" if name == "gate" else "s_u"] * root(here.context.model.width, u) * u  # (B, T, F)
+    return here.params["s_v" if name == "gate" else "s_u"] * sqrt(here.context.model.width, u) * u  # (B, T, F)
 
 
 def added(rng, model, stack):
@@ -90,7 +85,7 @@ def ngpt(alpha=0.05):
     alpha_0 = positive("alpha", alpha)
 
     def weights(x, y, here):
-        alpha = abs(here.params["alpha"] * (alpha_0 * root(here.context.model.width, x)))  # (D)
+        alpha = abs(here.params["alpha"] * (alpha_0 * sqrt(here.context.model.width, x)))  # (D)
         kept, moved = (1 - alpha) / length(x), alpha / length(y)  # (B, T, D), (B, T, D)
         return np.stack([kept, moved]) / length(kept * x + moved * y)
 
@@ -99,7 +94,7 @@ def ngpt(alpha=0.05):
         return mix[0] * x + mix[1] * y
 
     return {"start": lambda embedding, here: unit(embedding), "write": write, "scores": scores, "inner": scaled,
-            "predictions": lambda logits, head, model: logits * (head["s_z"] * root(model.width, logits)),
+            "predictions": lambda logits, head, model: logits * (head["s_z"] * sqrt(model.width, logits)),
             "parameters": (added,), "initial": (with_s_z,), "constrain": on_the_sphere}
 
 

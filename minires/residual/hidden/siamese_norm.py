@@ -16,7 +16,7 @@ source: Li et al. 2026 (2602.08064, ICML 2026); Qwen-Applications/SiameseNorm, d
 
 import autograd.numpy as np
 
-from minires.arithmetic import written
+from minires.arithmetic import sqrt
 from minires.errors import truth
 from minires.residual.hidden.norm_placement import norms, unit_norm
 from minires.residual.variant import Variant
@@ -31,7 +31,7 @@ def siamese_norm(depth_scale=False, input_norm=False):
         return here.norm(u, "norm_u") if input_norm else u
 
     def write(stream, y, here):
-        c = written(2 * here.n, y) ** 0.5 if depth_scale else 1.0
+        c = sqrt(2 * here.n, y) if depth_scale else 1.0
         return np.stack([here.norm(stream[0] + y / c, "norm_x"), stream[1] + y])
 
     own = norms("norm_x", *(["norm_u"] if input_norm else []), start=True)
