@@ -4,23 +4,22 @@ Letters of the shapes: D width, F feed-forward width, `...` any leading axes.
 """
 
 import autograd.numpy as np
-import numpy
-from autograd.extend import primitive
-
 from minires.arithmetic import arithmetic, sqrt, written
 from minires.errors import one_of
+from minires.fused import pointwise
 from minires.layers import linear, symmetric
+from minires.spelling import by_hand, fusible
 
 CUBIC = 0.044715
 
 
-def elementwise(function, slope):
+def elementwise(function, slope, traceable=True):
     """A primitive y = function(x), elementwise, with dy/dx = slope(x)."""
-    return symmetric(primitive(function), lambda g, y, x: g * slope(x))
+    return symmetric(by_hand(function, traceable), lambda g, y, x: g * slope(x))
 
 
 # autograd's own derivative of tanh, 1 / cosh^2, overflows far from zero
-tanh = elementwise(numpy.tanh, lambda x: 1 - tanh(x) * tanh(x))
+tanh = symmetric(by_hand(np.tanh, traceable=False), lambda g, y, x: g * (1 - y * y))
 
 
 def sigmoid(x):
@@ -38,7 +37,7 @@ def erf_values(x):
     return arithmetic(x).erf(x)
 
 
-erf = elementwise(erf_values, lambda x: slope_at_zero(x) * np.exp(-x * x))
+erf = elementwise(erf_values, lambda x: slope_at_zero(x) * np.exp(-x * x), traceable=False)
 
 
 def gelu_scale(x):
@@ -62,9 +61,16 @@ def gelu_erf(x):
     return 0.5 * x * (1 + erf(x * sqrt(0.5, x)))
 
 
-gelu_tanh = elementwise(gelu_tanh_values, gelu_tanh_slope)
+gelu_tanh = fusible(pointwise.gelu_tanh)(elementwise(gelu_tanh_values, gelu_tanh_slope))
 relu = elementwise(lambda x: np.maximum(x, 0), lambda x: np.where(x > 0, 1, 0).astype(x.dtype))
 silu = elementwise(lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x))))
+
+
+@fusible(pointwise.gated)
+def gated(x, u):
+    """silu(x) u: the gated activation of SwiGLU (Shazeer 2020, 2002.05202), x the gate."""
+    return silu(x) * u
+
 
 ACTIVATIONS = {"gelu_tanh": gelu_tanh, "gelu_erf": gelu_erf, "relu": relu, "swiglu": silu}
 
@@ -79,7 +85,7 @@ def feed_forward(x, activation, W_1, W_2, b_1=None, b_2=None, W_gate=None, b_gat
     f = one_of("activation", activation, ACTIVATIONS)
     inner = at_inner(linear(x, W_1, b_1), "1")  # (..., F)
     gate = None if W_gate is None else at_inner(linear(x, W_gate, b_gate), "gate")  # (..., F)
-    active = at_active(f(inner) if gate is None else f(gate) * inner)  # (..., F)
+    active = at_active(f(inner) if gate is None else gated(gate, inner))  # (..., F)
     output = linear(active, W_2, b_2)  # (..., D)
     gates = {} if gate is None else {"gate": gate}
     return output, {"x": x, "inner": inner, **gates, "active": active, "output": output}

@@ -8,9 +8,12 @@ K head width.
 import autograd.numpy as np
 
 from minires.arithmetic import sqrt
+from minires.fused import maps, probabilities
+from minires.heads import group_product, merge_heads, split_heads
 from minires.layers import dropout, linear, softmax
 from minires.positions import rotate
 from minires.record import Views
+from minires.spelling import fusible
 
 
 def attention(x, past, here):
@@ -45,11 +48,10 @@ def attended(q, k, past, here):
     queries = residual.queries(project(q, here, "q"), past, here)  # (B, T, H*K)
     now["query_heads"] = turn(split_heads(queries, model.heads), here)  # (B, H, T, K)
     now.update(reused("keys", k, past, here, lambda x: turn(x, here)))
-    products = group_product(now["query_heads"], np.swapaxes(now["key_heads"], -1, -2))  # (B, H, T, S)
-    now["fresh_scores"] = products / sqrt(model.head_width_, products)  # (B, H, T, S)
+    now["fresh_scores"] = scaled_product(now["query_heads"], np.swapaxes(now["key_heads"], -1, -2), model)  # (B, H, T, S)
     now["scores"] = residual.scores(now["fresh_scores"], past, here)  # (B, H, T, S)
     now["logits"] = residual.logits(now["scores"], here)  # (B, H, T, S)
-    return softmax(masked(now["logits"], here))  # (B, H, T, S)
+    return masked_softmax(now["logits"], here)  # (B, H, T, S)
 
 
 def reused(name, x, past, here, turned=lambda x: x):
@@ -81,6 +83,19 @@ def turn(x, here):
     return rotate(x, here.context.positions) if rotary else x
 
 
+@fusible(maps.scaled_product, lambda q, k, model: ((q, k), {"K": model.head_width_}))
+def scaled_product(q, k, model):
+    """A = q k / sqrt(K), q (B, H, T, K), k (B, G, K, S): (B, H, T, S)."""
+    products = group_product(q, k)  # (B, H, T, S)
+    return products / sqrt(model.head_width_, products)  # (B, H, T, S)
+
+
+@fusible(probabilities.masked_softmax, lambda logits, here: ((logits,), {"bias": here.bias(), "mask": here.mask()}))
+def masked_softmax(logits, here):
+    """P = softmax(Z + bias + mask)."""
+    return softmax(masked(logits, here))  # (B, H, T, S)
+
+
 def masked(logits, here):
     """Bias and mask come last, on the logits only: they are never carried to the next layer."""
     for term in (here.bias(), here.mask()):
@@ -91,30 +106,3 @@ def masked(logits, here):
 def append(kept, new):
     """The rows kept from earlier steps, then the new ones. (B, G, S, K)."""
     return new if kept is None else np.concatenate([kept, new], axis=2)
-
-
-def split_heads(x, heads):
-    """(B, T, heads K) -> (B, heads, T, K)."""
-    B, T, _ = x.shape
-    return np.swapaxes(np.reshape(x, (B, T, heads, -1)), 1, 2)
-
-
-def merge_heads(x):
-    """(B, H, T, K) -> (B, T, H K)."""
-    B, _, T, _ = x.shape
-    return np.reshape(np.swapaxes(x, 1, 2), (B, T, -1))
-
-
-def group_product(x, y):
-    """x (B, H, T, S) times y (B, G, S, K), each y serving the r = H/G neighbouring heads of its group: (B, H, T, K).
-
-    The heads of a group are stacked along time, so that y is never repeated in memory.
-    """
-    B, H, T, _ = x.shape
-    stacked = np.reshape(x, (B, y.shape[1], -1, x.shape[-1]))  # (B, G, r*T, S)
-    return np.reshape(stacked @ y, (B, H, T, y.shape[-1]))
-
-
-def repeat_heads(x, heads):
-    """(B, G, S, K) -> (B, H, S, K): key/value head j serves the query heads j r .. j r + r - 1."""
-    return np.repeat(x, heads // x.shape[1], axis=1)

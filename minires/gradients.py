@@ -10,12 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from autograd import make_jvp
-from autograd.core import VJPNode, add_outgrads, vspace
-from autograd.tracer import getval, isbox, new_box, trace_stack
-from autograd.util import toposort
 
 from minires.checks import KINDS
-from minires.errors import require
+from minires.differentiation import value_and_gradient
 from minires.forward import forward
 from minires.layers import cross_entropy
 from minires.model import BERT, LLAMA, Transformer
@@ -26,38 +23,6 @@ STEP = 1e-4       # of the differences: their error is about STEP^4 f'''''/30 + 
 FLOOR = 1e-3      # errors are measured against at least this share of the model's largest gradient
 TOLERANCE = 1e-7
 ROUNDING = 1e-15 / STEP  # of a difference, relative to the function: what is smaller than this cannot be told from 0
-
-
-def value_and_gradient(function, params):
-    """function(params) and its gradient as a flat dict of the same names.
-
-    One node of the graph per parameter: autograd's own containers copy the whole tree at each access.
-    """
-    flat = flatten(params)
-    with trace_stack.new_trace() as trace:
-        boxes = {name: rooted(value, trace) for name, value in flat.items()}
-        end = function(unflatten(boxes))
-    require(np.shape(end) == (), f"the function's value has shape {np.shape(end)}, expected a single number")
-    slopes = backward(end)
-    gradient = {name: slopes.get(box._node, np.zeros_like(flat[name])) for name, box in boxes.items()}
-    return getval(end), gradient
-
-
-def rooted(value, trace):
-    """A box of the value with a node of its own: what is differentiated by."""
-    return new_box(value, trace, VJPNode.new_root())
-
-
-def backward(end):
-    """{node: d end / d node} for every node of the graph of the number `end`; nothing where it depends on no root."""
-    if not isbox(end):
-        return {}
-    sums, slopes = {end._node: (vspace(end._value).ones(), False)}, {}
-    for node in toposort(end._node):
-        gradient = slopes[node] = sums.pop(node)[0]
-        for parent, part in zip(node.parents, node.vjp(gradient)):
-            sums[parent] = add_outgrads(sums.get(parent), part)
-    return slopes
 
 
 def loss(model, params, batch):

@@ -15,12 +15,14 @@ from autograd.extend import defjvp, defvjp, primitive
 
 from minires.arithmetic import approximate, cast
 from minires.errors import one_of
+from minires.fused import maps, norms, probabilities
+from minires.spelling import by_hand, fusible
 
 
 def symmetric(operation, derivative):
     """Register `derivative(g, ans, *arguments)` as both VJP and JVP of an operation whose Jacobian is symmetric."""
-    defvjp(operation, lambda ans, *arguments: lambda g: derivative(g, ans, *arguments), argnums=(0,))
-    defjvp(operation, derivative, argnums=(0,))
+    defvjp(operation.primitive, lambda ans, *arguments: lambda g: derivative(g, ans, *arguments), argnums=(0,))
+    defjvp(operation.primitive, derivative, argnums=(0,))
     return operation
 
 
@@ -31,15 +33,15 @@ def mean(x):
 
 # ---- linear maps -----------------------------------------------------------------------------------------------------
 
-@primitive
+@by_hand
 def product(x, W):
     """y = x W with the leading axes of x folded into one, so that each direction is a single matrix product."""
     return np.reshape(rows(x) @ W, x.shape[:-1] + W.shape[1:])
 
 
 # dx = g W^T ; dW = x^T g
-defvjp(product, lambda ans, x, W: lambda g: product(g, W.T), lambda ans, x, W: lambda g: rows(x).T @ rows(g))
-defjvp(product, lambda g, ans, x, W: product(g, W), lambda g, ans, x, W: product(x, g))
+defvjp(product.primitive, lambda ans, x, W: lambda g: product(g, W.T), lambda ans, x, W: lambda g: rows(x).T @ rows(g))
+defjvp(product.primitive, lambda g, ans, x, W: product(g, W), lambda g, ans, x, W: product(x, g))
 
 
 def rows(x):
@@ -47,12 +49,13 @@ def rows(x):
     return np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+@fusible(maps.linear)
 def linear(x, W, b=None):
     """y = x W + b, with x (..., D), W (D, F), b (F) or None."""
     return product(x, W) if b is None else product(x, W) + b  # (..., F)
 
 
-@primitive
+@by_hand
 def embedding(W, ids):
     """Row ids[...] of the table W (V, D): (..., D)."""
     return W[ids]
@@ -68,15 +71,15 @@ def scatter_add(g, ids, size):
     return out
 
 
-defvjp(embedding, lambda ans, W, ids: lambda g: scatter_add(g, ids, W.shape[0]), argnums=(0,))
-defjvp(embedding, lambda g, ans, W, ids: embedding(g, ids), argnums=(0,))
+defvjp(embedding.primitive, lambda ans, W, ids: lambda g: scatter_add(g, ids, W.shape[0]), argnums=(0,))
+defjvp(embedding.primitive, lambda g, ans, W, ids: embedding(g, ids), argnums=(0,))
 defvjp(scatter_add, lambda ans, g, ids, size: lambda h: embedding(h, ids), argnums=(0,))
 defjvp(scatter_add, lambda h, ans, g, ids, size: scatter_add(h, ids, size), argnums=(0,))
 
 
 # ---- softmax and losses ----------------------------------------------------------------------------------------------
 
-@primitive
+@by_hand
 def softmax(z):
     """p = exp(z) / sum exp(z) over the last axis. A row of -inf only (nothing may be attended) gives p = 0, not NaN."""
     top = np.max(approximate(z), axis=-1, keepdims=True)
@@ -89,11 +92,12 @@ def softmax(z):
 symmetric(softmax, lambda g, p, z: p * (g - np.sum(p * g, axis=-1, keepdims=True)))
 
 
-@primitive
+@fusible(probabilities.cross_entropy, lambda z, targets, weights: ((z,), {"targets": targets, "weights": weights}))
+@by_hand
 def cross_entropy(z, targets, weights):
     """- sum_i w_i ln softmax(z_i)[target_i] / sum_i w_i, in nats. z (..., V); targets, weights (...)."""
     z = z - np.max(approximate(z), axis=-1, keepdims=True)
-    chosen = np.take_along_axis(z, targets[..., None], axis=-1)[..., 0]
+    chosen = np.reshape(rows(z)[np.arange(targets.size), np.ravel(targets)], targets.shape)
     log_total = np.log(np.sum(np.exp(z), axis=-1))
     return np.sum((log_total - chosen) * share(weights, z))
 
@@ -109,15 +113,15 @@ def cross_entropy_slope(z, targets, weights):
     return (softmax(z) - one_hot) * share(weights, z)[..., None]
 
 
-defvjp(cross_entropy, lambda ans, z, targets, weights: lambda g: g * cross_entropy_slope(z, targets, weights),
+defvjp(cross_entropy.primitive, lambda ans, z, targets, weights: lambda g: g * cross_entropy_slope(z, targets, weights),
        argnums=(0,))
-defjvp(cross_entropy, lambda g, ans, z, targets, weights: np.sum(g * cross_entropy_slope(z, targets, weights)),
+defjvp(cross_entropy.primitive, lambda g, ans, z, targets, weights: np.sum(g * cross_entropy_slope(z, targets, weights)),
        argnums=(0,))
 
 
 # ---- norms -----------------------------------------------------------------------------------------------------------
 
-@primitive
+@by_hand
 def standardize(x, epsilon):
     """y = (x - mean x) / sqrt(var x + epsilon) over the last axis, with the biased variance."""
     return (x - mean(x)) / deviation(x, epsilon)
@@ -133,7 +137,7 @@ def deviation(x, epsilon):
 symmetric(standardize, lambda g, y, x, epsilon: (g - mean(g) - y * mean(y * g)) / deviation(x, epsilon))
 
 
-@primitive
+@by_hand
 def rms_scale(x, epsilon):
     """y = x / sqrt(mean x^2 + epsilon) over the last axis."""
     return x / root_mean_square(x, epsilon)
@@ -148,12 +152,14 @@ def root_mean_square(x, epsilon):
 symmetric(rms_scale, lambda g, y, x, epsilon: (g - y * mean(y * g)) / root_mean_square(x, epsilon))
 
 
+@fusible(norms.layer_norm)
 def layer_norm(x, gain, bias=None, *, epsilon):
     """gain (x - mean) / sqrt(var + epsilon) + bias (Ba, Kiros, Hinton 2016, 1607.06450); x (..., D), gain and bias (D)."""
     y = standardize(x, epsilon) * gain  # (..., D)
     return y if bias is None else y + bias
 
 
+@fusible(norms.rms_norm)
 def rms_norm(x, gain, *, epsilon):
     """gain x / sqrt(mean x^2 + epsilon) (Zhang & Sennrich 2019, 1910.07467); there is no bias."""
     return rms_scale(x, epsilon) * gain  # (..., D)
@@ -164,7 +170,8 @@ NORMS = {"layer": layer_norm, "rms": rms_norm}
 
 def normalize(kind, x, parameters, epsilon):
     """The norm called `kind`, with its own parameters {"gain", "bias"}."""
-    return one_of("norm", kind, NORMS)(x, **parameters, epsilon=epsilon)
+    own = (parameters[name] for name in ("gain", "bias") if name in parameters)
+    return one_of("norm", kind, NORMS)(x, *own, epsilon=epsilon)
 
 
 # ---- dropout ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ Letters of the shapes: B batch, T time (queries), S source (keys), D width, H he
 import autograd.numpy as np
 
 from minires.arithmetic import cast
+from minires.fused import maps
+from minires.spelling import fusible
 
 THETA = 10000.0
 
@@ -26,6 +28,13 @@ def sinusoidal(positions, width, dtype):
     return np.reshape(np.stack([np.sin(a), np.cos(a)], axis=-1), (len(positions), width))  # (T, D)
 
 
+def turns(x, positions):
+    """cos and sin of the angles of `rotate`, (T, K/2) each."""
+    a = angles(positions, x.shape[-1], x.dtype)  # (T, K/2)
+    return (x,), {"cos": np.cos(a), "sin": np.sin(a)}
+
+
+@fusible(maps.rotated, turns)
 def rotate(x, positions):
     """Rotary embedding (Su et al. 2021, 2104.09864), halves convention: the pair (x_i, x_(i + K/2)) turns by p theta_i.
 

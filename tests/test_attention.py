@@ -8,7 +8,7 @@ from autograd.test_util import check_grads
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minires import Transformer, causal_mask, padding_mask
-from minires.attention import group_product, merge_heads, repeat_heads, split_heads
+from minires.heads import group_product, merge_heads, repeat_heads, split_heads
 from minires.gradients import random_parameters
 from minires.masks import additive
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minires import Transformer, additive, causal_mask, global_local_mask, padding_mask, sliding_window_mask
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 
 QUERIES, KEYS = np.arange(2, 7), np.arange(7)  # five queries at positions 2 .. 6 of seven keys, as in decoding
 REAL = np.array([[True, True, False, True, False, False, True], [False, True, True, True, True, True, False]])

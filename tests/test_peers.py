@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from minires import Transformer, flatten, unflatten
 from minires.activations import gelu_erf, gelu_tanh, relu, silu
-from minires.attention import group_product
+from minires.heads import group_product
 from minires.gradients import random_parameters, value_and_gradient
 from minires.layers import cross_entropy, layer_norm, rms_norm, softmax
 from minires.masks import additive

@@ -10,7 +10,7 @@ import pytest
 from test_shapes import commented, watch
 
 import minires
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.reservoir import (FAMILIES, TOPOLOGIES, EchoState, accumulate, features, fit, free_runs, kernels, make_topology,
                                rescale, ridge, run, run_bidirectional, run_deep, run_residual_memory, select, stack_rows,
                                washout)

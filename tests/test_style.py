@@ -20,7 +20,8 @@ FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Each place imports only from those before it. Packages count as one place.
-CORE = ["_version", "errors", "arithmetic", "parameters", "layers", "activations", "positions", "masks", "record", "attention",
+CORE = ["_version", "errors", "allocator", "arithmetic", "spelling", "fused", "parameters", "differentiation", "layers", "heads", "activations",
+        "positions", "masks", "record", "attention",
         "transformer", "residual", "initial", "checks", "forward", "model", "decoding", "gradients", "replay", "depth",
         "cost", "beside", "explain", "reservoir", "reservoir_resformer"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "comparison",
@@ -34,8 +35,7 @@ DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "record.py", "a
 
 FILE, VARIANT, FUNCTION = 150, 60, 25  # lines: of a file; of code in a variant's file; of a function without docstring
 LONGER = {  # file -> (lines, why they stay together)
-    "layers.py": (190, "a fused operation has its derivatives right under it"),
-    "gradients.py": (190, "the gradient, the tiny model of each variant and the check that reads both"),
+    "layers.py": (195, "a fused operation has its derivatives right under it"),
     "record.py": (170, "the record and what its functions are told: read as one table"),
     "analysis.py": (315, "every metric of the papers; each is a function of a few lines with its equation"),
 }

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import autograd.numpy as np
+import numpy
 
 from minires.errors import one_of
 from minires.parameters import unflatten
@@ -62,6 +63,6 @@ def on_grid(x):
     >>> on_grid([0.1, 3.0])
     array([0.10009766, 3.        ])
     """
-    fraction, exponent = np.frexp(np.asarray(x, dtype=float))
-    coarse = np.ldexp(np.round(fraction * 256) / 256, exponent)
-    return np.round(coarse * 2.0 ** 24) / 2.0 ** 24
+    fraction, exponent = numpy.frexp(numpy.asarray(x, dtype=float))  # never traced: autograd's wrappers cost a tenth
+    coarse = numpy.ldexp(numpy.round(fraction * 256) / 256, exponent)
+    return numpy.round(coarse * 2.0 ** 24) / 2.0 ** 24

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from autograd.tracer import Node, isbox, new_box, trace_stack
 
-from minires.gradients import backward, rooted
+from minires.differentiation import backward, rooted
 from minires.oracle.case import objective, program
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle.judged_cases import golden
 
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.oracle.case import objective, program
 from minires.oracle.cases import CASES as PACK
 from minires.oracle.mistakes import MISTAKES, planted

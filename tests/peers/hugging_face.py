@@ -9,7 +9,7 @@ import torch
 from torch_sublayers import TOKENS, assert_same, traced
 
 from minires.forward import forward
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.parameters import flatten, unflatten
 
 

@@ -18,7 +18,7 @@ from torch_sublayers import (
     tensor, traced)
 
 from minires.forward import forward
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the peer's own imports

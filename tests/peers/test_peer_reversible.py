@@ -10,7 +10,7 @@ from reformer_pytorch.reversible import ReversibleBlock, ReversibleSequence
 from torch_sublayers import B, D, TOKENS, Sublayer, T, assert_differs, assert_same, embedded, example, gain, normed, traced
 
 from minires.forward import forward, self_attending
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.record import Context
 from minires.residual.hidden.revnet import inverse
 

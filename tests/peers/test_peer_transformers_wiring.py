@@ -13,7 +13,7 @@ from torch_sublayers import (
     TOKENS, B, D, H, L, Sublayer, T, assert_differs, assert_same, describe, embedded, example, traced)
 
 from minires.forward import forward
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.parameters import unflatten
 
 pytestmark = pytest.mark.peers

@@ -9,7 +9,7 @@ from transcriptions import Paper, transcribe
 from transcriptions_norms import profiled
 
 from minires import flatten, unflatten
-from minires.attention import merge_heads, split_heads
+from minires.heads import merge_heads, split_heads
 from minires.gradients import random_parameters
 from minires.layers import normalize
 from minires.residual.hidden.admin import profile

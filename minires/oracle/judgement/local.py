@@ -15,7 +15,7 @@ import numpy
 from autograd.extend import defvjp, primitive
 from autograd.tracer import getval, trace_stack
 
-from minires.gradients import backward, rooted
+from minires.differentiation import backward, rooted
 from minires.oracle.judgement.arrays import inexact
 from minires.oracle.judgement.profiles import Noise
 from minires.oracle.judgement.tolerance import spread

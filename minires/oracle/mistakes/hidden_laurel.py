@@ -2,7 +2,7 @@
 
 import autograd.numpy as np
 
-from minires.attention import group_product, repeat_heads
+from minires.heads import group_product, repeat_heads
 from minires.layers import linear
 from minires.oracle.mistakes.hidden_tools import attention_of, fields, knowing, of, where
 from minires.oracle.mistakes.mistake import Mistake

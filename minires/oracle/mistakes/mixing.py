@@ -6,7 +6,8 @@ V_n = 0, lambda_2 what it makes of the reverse. They are numbers, or (B, S, G K)
 
 import autograd.numpy as np
 
-from minires.attention import project, repeat_heads, split_heads
+from minires.attention import project
+from minires.heads import repeat_heads, split_heads
 from minires.model import Transformer
 from minires.residual import members
 

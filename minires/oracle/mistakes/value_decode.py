@@ -2,7 +2,7 @@
 
 import autograd.numpy as np
 
-from minires.attention import split_heads
+from minires.heads import split_heads
 from minires.oracle.mistakes.mistake import Mistake
 from minires.oracle.mistakes.mixing import FIXED, LEARNED, MIXING, flat, of, pair
 

@@ -3,7 +3,7 @@
 import autograd.numpy as np
 from autograd.extend import defvjp, primitive
 
-from minires.attention import merge_heads, split_heads
+from minires.heads import merge_heads, split_heads
 from minires.layers import rms_scale
 from minires.oracle.mistakes.mistake import Mistake, stopped
 from minires.oracle.mistakes.mixing import (

@@ -22,7 +22,7 @@ source: Loshchilov, Hsieh, Sun, Ginsburg 2024, "nGPT: Normalized Transformer wit
 import autograd.numpy as np
 
 from minires.arithmetic import sqrt
-from minires.attention import group_product
+from minires.heads import group_product
 from minires.errors import positive
 from minires.parameters import flatten, unflatten
 from minires.residual.variant import Variant

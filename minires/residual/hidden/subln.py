@@ -18,7 +18,7 @@ source: Wang et al. 2022, "Foundation Transformers" (2210.06423); microsoft/torc
 
 import math
 
-from minires.attention import merge_heads, split_heads
+from minires.heads import merge_heads, split_heads
 from minires.residual.hidden.deepnorm import rescaled
 from minires.residual.hidden.norm_placement import unit_norm
 from minires.residual.variant import Variant

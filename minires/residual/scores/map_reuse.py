@@ -14,9 +14,8 @@ source: Ying et al. 2021, LazyFormer (2102.12702), and Bhojanapalli et al. 2021,
     from secondary sources (abstracts) only, the sharing of all heads in pairs of layers is the limit that both describe.
 """
 
-from minires.attention import masked
+from minires.attention import masked_softmax
 from minires.errors import require
-from minires.layers import softmax
 from minires.residual.variant import Variant
 from minires.transformer import each_sublayer
 
@@ -28,7 +27,7 @@ def reuse(fresh, past, here):
     if fresh is not None:
         return fresh
     here.now.update({name: past[-1][name] for name in ("scores", "logits")})
-    return softmax(masked(here.now["logits"], here))  # (B, H, T, S)
+    return masked_softmax(here.now["logits"], here)  # (B, H, T, S)
 
 
 def map_reuse(layers=None):

@@ -13,7 +13,7 @@ source: Nguyen, Nguyen, Baraniuk 2023 (2312.00751); tamnguyen9520/NeuTRENO_NeurI
     Zcchill/Value-Residual-Learning takes the difference from the mixed value V'_n ("raw" here: from V_n).
 """
 
-from minires.attention import repeat_heads, split_heads
+from minires.heads import repeat_heads, split_heads
 from minires.errors import number, one_of
 from minires.residual.values.resformer import ZHOU, resformer
 from minires.residual.variant import Variant

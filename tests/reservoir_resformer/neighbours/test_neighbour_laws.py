@@ -8,7 +8,7 @@ import pytest
 from neighbour_cases import CASES, make
 
 import minires
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.parameters import flatten, tree_map, unflatten
 from minires.reservoir_resformer.neighbours import NEIGHBOURS, join, neighbour, split
 from minires.training.optimisers import adamw
