@@ -1,8 +1,8 @@
 """The whole measurement: which case sees which mistake, then every mistake in every precision, and the correct programs.
 
 A mistake is judged on the case that sees it best in bfloat16 (a case of the core pack where that sees it well), and on the
-next ones while it survives. What the first cases see faintly is shown to more, those of the edges first. Cases are shared out
-to processes; what belongs to one case stays together.
+next ones while it survives, unless the port with it gives the very numbers of the port without it. What the first cases see
+faintly is shown to more, those of the edges first. Cases are shared out to processes; what belongs to one case stays together.
 """
 
 import sys
@@ -101,11 +101,12 @@ def ranking(name, seen):
 
 def tasks(plan, seen, rows, attempt):
     """The arguments of `judged`: each mistake that survives, on its next case; the longest lists first."""
-    killed, groups = {(row["mistake"], row["precision"]) for row in rows if row["killed"]}, {}
+    settled = {(row["mistake"], row["precision"]) for row in rows if row["killed"] or row.get("identical")}
+    groups = {}
     for name in plan.names:
         for id in ranking(name, seen)[attempt:attempt + 1]:
             groups.setdefault(id, []).extend((name, precision, seen[id][name]["touches"]) for precision in plan.precisions
-                                             if (name, precision) not in killed)
+                                             if (name, precision) not in settled)
     return [(id, plan.ports, own) for id, own in sorted(groups.items(), key=lambda item: -len(item[1]))]
 
 
