@@ -7,45 +7,31 @@ in one line; 130 interrupted.
 import argparse
 import os
 import sys
-from importlib import import_module
 
 from minires._version import __version__
+from minires.commands.parsers import Parser, add_commands
+from minires.allocator import keep_freed_memory
 from minires.errors import Diverged, NotInstalled
 
 COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "oracle",
             "tour")
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
-
-    def error(self, message):
-        """Say what is wrong, and where the help is; exit code 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def parser(names=COMMANDS):
-    """The parser of the commands `names`, each a file of minires.commands; only these are imported."""
+def parser():
+    """The parser of all commands, each a file of minires.commands; only that of the command that is given is imported."""
     top = Parser(prog="minires", description="Residual paths in Transformers, and reservoirs: read, run, rely on them.",
                  epilog="example: minires tour", formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="version", version=f"minires {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for name in names:
-        module = import_module(f"minires.commands.{name}_command")
-        own = commands.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
-                                  epilog=f"example: {module.EXAMPLE}",
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
-        own.add_argument("--json", action="store_true", help="print the results as JSON")
-        module.arguments(own)
-        own.set_defaults(run=module.run)
+    top.set_defaults(json=False)
+    add_commands(top, "command", "minires.commands", {name: f"{name}_command" for name in COMMANDS})
     return top
 
 
 def main(words=None):
     """Run one command; returns its exit code."""
-    words = sys.argv[1:] if words is None else words
-    arguments = parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
+        arguments = parser().parse_args(words)
+        keep_freed_memory()
         code = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code
@@ -60,9 +46,6 @@ def main(words=None):
 
 def explain(error):
     """The line and the exit code for an error."""
-    from minires.training import Interrupted
-    if isinstance(error, Interrupted):
-        return str(error), 130
     if isinstance(error, Diverged):
         return str(error), 1
     if isinstance(error, OSError):
@@ -72,6 +55,9 @@ def explain(error):
         return str(error), 2
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}", 2
+    from minires.training import Interrupted  # imports autograd: not before a line that needs none
+    if isinstance(error, Interrupted):
+        return str(error), 130
     return f"unexpected {type(error).__name__}: {error}; please report this, with the command that you gave", 1
 
 

@@ -4,8 +4,6 @@ import sys
 import time
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
-from tqdm import tqdm
 
 from minires.decoding import decode
 from minires.errors import require
@@ -41,6 +39,8 @@ def side_by_side(calls, jobs=-1, label="runs", progress=True, backend="loky"):
 
     The processes are joblib's: "loky" on this computer, or the name of a registered joblib backend, e.g. of a cluster.
     """
+    from joblib import Parallel, delayed, parallel_config  # they take a while to import, and most commands start none
+    from tqdm import tqdm
     require(jobs, f"--jobs {jobs}: expected a number of processes, or -1 for one per core")
     threads = {"inner_max_num_threads": 1} if backend == "loky" else {}
     with parallel_config(backend, n_jobs=jobs, **threads):

@@ -8,18 +8,12 @@
 minires conversation ACTION --help explains each.
 """
 
-from minires.commands.conversation import benchmark, cost, evaluate, train
-from minires.commands.options import add_actions
+from minires.commands.parsers import add_commands
 
 EXAMPLE = "minires conversation train --task cue_recall"
-ACTIONS = {"train": train, "evaluate": evaluate, "benchmark": benchmark, "cost": cost}
+ACTIONS = {"train": "train", "evaluate": "evaluate", "benchmark": "benchmark", "cost": "cost"}  # -> its file
 
 
 def arguments(parser):
     """ACTION, and its own arguments."""
-    add_actions(parser, ACTIONS)
-
-
-def run(arguments):
-    """The action that was named."""
-    return ACTIONS[arguments.action].run(arguments)
+    add_commands(parser, "action", "minires.commands.conversation", ACTIONS)

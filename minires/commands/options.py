@@ -4,8 +4,6 @@ import argparse
 import json
 import os
 
-from minires.tasks import make_task
-
 OUT = "minires-output"
 SIZES = {"layers": int, "width": int, "heads": int, "kv_heads": int, "head_width": int, "feed_forward": int,
          "window": int, "global_tokens": int, "positions": str, "norm": str, "placement": str, "activation": str, "head": str,
@@ -44,16 +42,6 @@ def add_recipe(parser):
         group.add_argument(flag(name), type=kind, metavar=kind.__name__.upper())
 
 
-def add_actions(parser, actions):
-    """ACTION and its own arguments, for a command whose actions are modules {name: module} as the commands themselves are."""
-    group = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for name, module in actions.items():
-        own = group.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
-                               epilog=f"example: {module.EXAMPLE}", formatter_class=parser.formatter_class)
-        own.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the results as JSON")
-        module.arguments(own)
-
-
 def flag(name):
     """learning_rate -> --learning-rate."""
     return "--" + name.replace("_", "-")
@@ -76,6 +64,7 @@ def pair(word):
 
 def task_of(arguments):
     """The task that the arguments name."""
+    from minires.tasks import make_task
     options = dict(arguments.task_option)
     if arguments.text is not None:
         options["text"] = os.path.abspath(arguments.text)

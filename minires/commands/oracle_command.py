@@ -11,18 +11,13 @@
 minires oracle ACTION --help explains each. Python: minires.oracle.verify(run); pytest --minires-subject pkg.module:run.
 """
 
-from minires.commands.options import add_actions
-from minires.commands.oracle import build, check, export, listing, merit, peers, verify
+from minires.commands.parsers import add_commands
 
 EXAMPLE = "minires oracle list --case 'transformer/res*'"
-ACTIONS = {"list": listing, "build": build, "verify": verify, "export": export, "check": check, "peers": peers, "merit": merit}
+ACTIONS = {"list": "listing", "build": "build", "verify": "verify", "export": "export", "check": "check", "peers": "peers",
+           "merit": "merit"}  # -> its file
 
 
 def arguments(parser):
     """ACTION, and its own arguments."""
-    add_actions(parser, ACTIONS)
-
-
-def run(arguments):
-    """The action that was named."""
-    return ACTIONS[arguments.action].run(arguments)
+    add_commands(parser, "action", "minires.commands.oracle", ACTIONS)

@@ -8,18 +8,12 @@
 minires reservoir ACTION --help explains each; minires list series names the tasks.
 """
 
-from minires.commands.options import add_actions
-from minires.commands.reservoir import fit, forecast, measure, run as drive
+from minires.commands.parsers import add_commands
 
 EXAMPLE = "minires reservoir fit --task narma --units 200"
-ACTIONS = {"run": drive, "fit": fit, "forecast": forecast, "measure": measure}
+ACTIONS = {"run": "run", "fit": "fit", "forecast": "forecast", "measure": "measure"}  # -> its file
 
 
 def arguments(parser):
     """ACTION, and its own arguments."""
-    add_actions(parser, ACTIONS)
-
-
-def run(arguments):
-    """The action that was named."""
-    return ACTIONS[arguments.action].run(arguments)
+    add_commands(parser, "action", "minires.commands.reservoir", ACTIONS)

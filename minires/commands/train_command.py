@@ -7,13 +7,14 @@ import os
 
 from minires.commands.options import (OUT, add_model, add_out, add_recipe, add_task, levels, model_changes, recipe_changes,
                                       task_of)
-from minires.errors import require
+from minires.errors import require, whole_number
 from minires.files import writable_folder
 from minires.parameters import count, unflatten
 from minires.recipes import describe, recipe_for
 from minires.report import as_json, table
 from minires.tasks import make_task
 from minires.training import load, train
+from minires.training.parallel import cores
 
 EXAMPLE = "minires train resformer --task characters --steps 300 --out minires-output"
 EVERY = 50  # steps between two checkpoints
@@ -24,6 +25,7 @@ def arguments(parser):
     parser.add_argument("variant", nargs="?", metavar="VARIANT", help="a name of `minires list`")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="go on with an interrupted training")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--threads", type=int, help="of which no result depends; default: one per core")
     add_out(parser)
     add_task(parser)
     add_model(parser)
@@ -34,7 +36,8 @@ def run(arguments):
     """Train, keep the checkpoint, print the result."""
     model, task, recipe, state, path = resumed(arguments) if arguments.resume else begun(arguments)
     writable_folder(os.path.dirname(os.path.abspath(path)))
-    state = train(model, task, recipe, state, path, EVERY)
+    threads = cores() if arguments.threads is None else whole_number("--threads", arguments.threads)
+    state = train(model, task, recipe, state, path, EVERY, threads=threads)
     from minires import figures  # matplotlib is slow to import: only where a picture is drawn
     picture = os.path.splitext(path)[0] + ".png"
     figure = figures.learning_curves({model.variant: [state.history]}, f"{task.name}: {model.variant}", "loss",

@@ -13,7 +13,7 @@ from autograd.extend import defvjp_argnums, primitive
 from autograd.tracer import getval
 
 from minires.errors import require, whole_number
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.parameters import flatten, unflatten
 from minires.reservoir.checks import check_series
 from minires.reservoir.echo_state import run

@@ -120,7 +120,9 @@ def start(name, value, lead, size, dtype):
     if value is None:
         return numpy.zeros((*lead, size), dtype=dtype)
     shaped(name, value, *dict.fromkeys([(size,), (*lead, size)]))
-    return value if numpy.shape(getval(value)) == (*lead, size) else np.broadcast_to(value, (*lead, size))
+    if numpy.shape(getval(value)) == (*lead, size):
+        return value
+    return np.broadcast_to(np.reshape(value, (*(1 for _ in lead), size)), (*lead, size))  # autograd adds no axes here
 
 
 def teacher(q, y, y_0, lead, T, mask):

@@ -15,47 +15,85 @@ from autograd.tracer import getval
 from minires.layers import rows
 
 
+SMALL = 128  # units up to which a full matrix, all of it in the cache, is multiplied faster than a few lookups are made
+
+
 def apply(A, x):
     """A x for x (..., N)."""
     if isinstance(A, dict):
-        return sum(A["values"][j] * x[..., sources] for j, sources in enumerate(getval(A["sources"])))  # (..., N)
+        return np.sum(A["values"] * x[..., getval(A["sources"])], axis=-2)  # (..., N)
     return np.dot(x, np.transpose(A)) if np.ndim(A) == 2 else A * x  # (..., N)
 
 
-def applied(A):
-    """The function (x, out) -> A x of plain arrays, for the loop over time: nothing is looked up at each step."""
+def applied(A, often=False):
+    """The function (x, out) -> A x of plain arrays, for the loop over time: nothing is looked up at each step.
+
+    often  True where many rows of x will come: A^T is then laid out anew, which makes each product faster
+    """
     if isinstance(A, dict):
-        pairs = list(zip(A["values"], A["sources"]))
-        return lambda x, out=None: sum(values * x[..., sources] for values, sources in pairs)
+        return applied(dense(A), often) if better_full(*numpy.shape(A["sources"])) else gathered(A["values"], A["sources"])
     if numpy.ndim(A) == 2:
-        A_T = numpy.transpose(A)
-        return lambda x, out=None: numpy.dot(x, A_T, out=out)
-    return lambda x, out=None: numpy.multiply(x, A, out=out)
+        A_T = numpy.ascontiguousarray(A.T) if often else A.T
+        return lambda x, out=None: x.dot(A_T, out)
+    return lambda x, out=None: numpy.multiply(x, A, out)
+
+
+def better_full(k, N):
+    """Whether the full matrix is multiplied faster than k lookups a unit: it is small, or at least half full."""
+    return k > 1 and (N <= SMALL or 2 * k > N)
+
+
+def gathered(values, sources):
+    """The function (x, out) -> sum_j values[j] x[..., sources[j]]: all that is heard in one lookup, then weighted, summed."""
+    if len(sources) == 1:
+        return lambda x, out=None: numpy.multiply(x.take(sources[0], axis=-1, out=out, mode="wrap"), values[0], out)
+    heard = {}  # one buffer (..., k, N) for each shape of x
+
+    def product(x, out=None):
+        if heard.get("of") != (x.shape, x.dtype):
+            heard.update(of=(x.shape, x.dtype), rows=numpy.empty((*x.shape[:-1], *sources.shape), x.dtype))
+        rows = x.take(sources, axis=-1, out=heard["rows"], mode="wrap")
+        return numpy.einsum("kn,...kn->...n", values, rows, out=out)
+    return product
 
 
 def transposed(A):
-    """The function q -> A^T q for q (..., N); what the sparse form needs for it is worked out once."""
-    if not isinstance(A, dict):
-        return lambda q: numpy.dot(q, A) if numpy.ndim(A) == 2 else A * q
-    values, sources = A["values"], A["sources"]
-    order = numpy.argsort(sources, axis=None, kind="stable")
-    reached, starts = numpy.unique(sources.ravel()[order], return_index=True)
+    """The function (q, out) -> A^T q for q (..., N); what the sparse form needs for it is worked out once."""
+    if isinstance(A, dict):
+        return applied(hearers(A))
+    if numpy.ndim(A) == 2:
+        return lambda q, out=None: q.dot(A, out)
+    return applied(A)
 
-    def scatter(q):
-        flows = (values * q[..., None, :]).reshape(*q.shape[:-1], -1)[..., order]  # (..., k*N)
-        out = numpy.zeros(q.shape, dtype=flows.dtype)
-        out[..., reached] = numpy.add.reduceat(flows, starts, axis=-1)
-        return out
-    return scatter
+
+def hearers(A):
+    """A^T of a fixed in-degree, in the same form: for each unit who hears it, as many places as the most heard one needs.
+
+    A unit that fewer hear gets weights 0 from itself. The full matrix where that is multiplied faster (`better_full`).
+    """
+    values, sources = A["values"], A["sources"]
+    k, N = sources.shape
+    order = numpy.argsort(sources, axis=None, kind="stable")  # by the unit heard
+    heard, counts = sources.ravel()[order], numpy.bincount(sources.ravel(), minlength=N)
+    most = counts.max(initial=0)
+    if better_full(most, N):
+        return numpy.transpose(dense(A))
+    place = numpy.arange(k * N) - (numpy.cumsum(counts) - counts)[heard]  # among those who hear the same unit
+    turned = {"values": numpy.zeros((most, N), values.dtype), "sources": numpy.tile(numpy.arange(N), (most, 1))}
+    turned["values"][place, heard], turned["sources"][place, heard] = values.ravel()[order], order % N
+    return turned
 
 
 def outer(A, q, x):
     """d sum(q * (A x)) / dA, in the form of A; q and x are (..., N), summed over all leading axes."""
-    if isinstance(A, dict):
-        return numpy.stack([numpy.sum(rows(q * x[..., sources]), axis=0) for sources in A["sources"]])  # (k, N)
+    q, x = rows(q), rows(x)  # (M, N), (M, N)
+    if isinstance(A, dict) and 100 * len(A["sources"]) < q.shape[1]:
+        return numpy.stack([numpy.einsum("mn,mn->n", q, x[:, sources]) for sources in A["sources"]])  # (k, N)
+    if isinstance(A, dict):  # a look into the full product is faster from a hundredth of it on
+        return numpy.dot(q.T, x)[numpy.arange(q.shape[1]), A["sources"]]  # (k, N)
     if numpy.ndim(A) == 2:
-        return numpy.dot(rows(q).T, rows(x))  # (N, N)
-    return numpy.sum(q * x) if numpy.ndim(A) == 0 else numpy.sum(rows(q * x), axis=0)
+        return numpy.dot(q.T, x)  # (N, N)
+    return numpy.dot(q.ravel(), x.ravel()) if numpy.ndim(A) == 0 else numpy.einsum("mn,mn->n", q, x)
 
 
 def values_of(A):
@@ -83,3 +121,14 @@ def dense(A, N=None):
     if np.ndim(A) == 2:
         return A
     return A * numpy.eye(N if N is not None else np.shape(A)[0], dtype=numpy.asarray(getval(A)).dtype)
+
+
+def sources_of(A):
+    """The places of a fixed in-degree; None for the other forms."""
+    return getval(A["sources"]) if isinstance(A, dict) else None
+
+
+def everywhere(A, number):
+    """Whether all entries of a plain number or vector are this number."""
+    A = numpy.asarray(A)
+    return A.ndim < 2 and A.dtype != object and bool(numpy.all(A == number))

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from minires.allocator import keep_freed_memory
+from minires.differentiation import value_and_gradient
 from minires.errors import require
-from minires.gradients import value_and_gradient
 from minires.layers import cross_entropy
 from minires.parameters import flatten, unflatten
 from minires.reservoir_resformer.model import classify
@@ -67,8 +68,9 @@ def train_conversations(model, data, recipe=RECIPE, held_out=None, folder=None, 
     held_out  Conversations for validation, or None
     folder    where the states of the memory are kept between trainings (`states.kept_states`)
     vectors   {"train": (C, U, r), "held_out": ...} with step="cls"
-    Diverged: the loss or a gradient is not finite.
+    Diverged: the loss or a gradient is not finite. Freed memory is kept from here on (`allocator`).
     """
+    keep_freed_memory()
     rng, vectors = np.random.default_rng([recipe.seed, 1]), vectors or {}
     params = model.init(np.random.default_rng([recipe.seed, 0]), recipe.dtype) if params is None else params
     trained, frozen = separated(params)

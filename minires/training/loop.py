@@ -6,12 +6,14 @@ import numpy as np
 from tqdm import tqdm
 
 from minires import checks
+from minires.allocator import keep_freed_memory
 from minires.errors import Diverged, require
-from minires.gradients import loss, value_and_gradient
 from minires.parameters import flatten, unflatten
 from minires.training.checkpoint import save
 from minires.training.optimisers import clip, global_norm, optimiser, warm_up_cosine
+from minires.training.parallel import one_blas_thread
 from minires.training.state import State, new_history
+from minires.training.step import accuracy, evaluate, loss_and_gradient
 
 
 class Interrupted(Exception):
@@ -33,13 +35,15 @@ def optimiser_of(recipe):
     return optimiser(recipe.optimiser, weight_decay=recipe.weight_decay)
 
 
-def train(model, task, recipe, state=None, path=None, every=100, progress=True):
-    """Train from `state` (or from the start) to recipe.steps; returns the last state.
+def train(model, task, recipe, state=None, path=None, every=100, progress=True, threads=1):
+    """Train from `state` (or from the start) to recipe.steps, on `threads` cores; returns the last state.
 
     path: where to keep a checkpoint, written each `every` steps and at the end; Ctrl-C writes it too. A state that goes
     on is taken to have come from there.
+    threads: no bit of the result depends on their number (`parallel`). Freed memory is kept from here on (`allocator`).
     Diverged: the loss or a gradient is not finite; the last good checkpoint is kept.
     """
+    keep_freed_memory()
     state = begin(model, task, recipe) if state is None else state
     checks.check_parameters(model, unflatten(state.params))
     held_out = task.validation(np.random.default_rng([recipe.seed, 2]), recipe.validation)
@@ -47,10 +51,10 @@ def train(model, task, recipe, state=None, path=None, every=100, progress=True):
                disable=not progress, file=sys.stderr, unit="step")
     good = path if state.step else None  # a training that goes on has its checkpoint already
     try:
-        with bar:
+        with bar, one_blas_thread():
             while state.step < recipe.steps:
                 with np.errstate(all="ignore"):  # what overflows is found by check_finite, with its name
-                    state = one_step(model, task, recipe, state, held_out, good)
+                    state = one_step(model, task, recipe, state, held_out, good, threads)
                 bar.update()
                 bar.set_postfix(loss=f"{state.history['loss'][-1]:.3f}", accuracy=f"{state.history['accuracy'][-1]:.3f}")
                 if path and (state.step % every == 0 or state.step == recipe.steps):
@@ -69,20 +73,20 @@ def interrupted(path, state, model, task, recipe):
     return f"stopped after step {state.step}, saved; go on with: minires train --resume {path}"
 
 
-def one_step(model, task, recipe, state, held_out, good):
+def one_step(model, task, recipe, state, held_out, good, threads=1):
     """The state after one more step."""
-    step, rng = state.step + 1, np.random.default_rng()
+    step, rng, residual = state.step + 1, np.random.default_rng(), model.residual
     rng.bit_generator.state = state.rng
     batch = task.batch(rng, recipe.batch)
     batch = batch._replace(inputs={**batch.inputs, "rng": rng})  # for dropout, and for variants that draw coins
-    value, logits, gradient = loss_and_gradient(model, state.params, batch)
-    gradient = {name: g for name, g in gradient.items() if model.residual.trained(name, model)}
+    value, logits, gradient = loss_and_gradient(model, state.params, batch, threads)
+    gradient = {name: g for name, g in gradient.items() if residual.trained(name, model)}
     params, moments, rate, norm = descend(recipe, state, value, gradient, good)
-    params = flatten(model.residual.constrain(unflatten(params), model))
+    params = flatten(residual.constrain(unflatten(params), model))
     history = extend(state.history, step=step, loss=float(value), accuracy=accuracy(logits, batch),
                      learning_rate=rate, gradient_norm=norm)
     if step % recipe.evaluate_every == 0 or step == recipe.steps:
-        value, correct = evaluate(model, unflatten(params), held_out)
+        value, correct = evaluate(model, unflatten(params), held_out, threads)
         check_finite(step, value, {}, 0.0, good)
         history = extend(history, validation_step=step, validation_loss=value, validation_accuracy=correct)
     return State(step, params, moments, rng.bit_generator.state, history)
@@ -95,19 +99,6 @@ def descend(recipe, state, value, gradient, good=None):
     rate = warm_up_cosine(step, recipe.steps, recipe.learning_rate, recipe.warm_up, recipe.final)
     clipped = clip(gradient, norm, recipe.clip)
     return *optimiser_of(recipe).update(state.params, clipped, state.moments, step, rate), rate, norm
-
-
-def loss_and_gradient(model, params, batch):
-    """Loss, logits as plain numbers, and the flat gradient."""
-    kept = []
-
-    def function(params):
-        value, logits = loss(model, params, batch)
-        kept.append(logits)
-        return value
-
-    value, gradient = value_and_gradient(function, unflatten(params))
-    return value, kept[0]._value, gradient
 
 
 def check_finite(step, value, gradient, norm, good):
@@ -124,15 +115,3 @@ def check_finite(step, value, gradient, norm, good):
 def extend(history, **numbers):
     """The history with one more number of each quantity; the old lists stay as they are."""
     return {**history, **{name: history[name] + [number] for name, number in numbers.items()}}
-
-
-def accuracy(logits, batch):
-    """The share of the counted tokens whose likeliest answer is right."""
-    right = np.argmax(logits, axis=-1) == batch.targets  # (B, T)
-    return float(np.sum(right * batch.weights) / np.sum(batch.weights))
-
-
-def evaluate(model, params, batch):
-    """Loss (nats per counted token) and accuracy on a batch, without dropout."""
-    value, logits = loss(model, params, batch)
-    return float(value), accuracy(logits, batch)

@@ -9,6 +9,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from minires.errors import one_of
+from minires.training.packs import joined, packs, separated
 
 
 class Optimiser(NamedTuple):
@@ -26,12 +27,11 @@ def sgd(momentum=0.9, weight_decay=0.0):
     def start(params):
         return {"m": zeros(params)}
 
-    def update(params, gradient, moments, step, rate):
-        m = {name: momentum * moments["m"][name] + g + (weight_decay * params[name] if decays(name) else 0)
-             for name, g in gradient.items()}
-        return {name: w - rate * m[name] if name in m else w for name, w in params.items()}, {"m": {**moments["m"], **m}}
+    def entry(w, g, m, rate, decayed):
+        m = momentum * m + g + (weight_decay * w if decayed else 0)
+        return w - rate * m, m
 
-    return Optimiser(start, update)
+    return Optimiser(start, lambda params, gradient, moments, step, rate: moved(entry, params, gradient, moments, rate))
 
 
 def adamw(beta_1=0.9, beta_2=0.98, epsilon=1e-8, weight_decay=0.01):
@@ -44,16 +44,35 @@ def adamw(beta_1=0.9, beta_2=0.98, epsilon=1e-8, weight_decay=0.01):
         return {"m": zeros(params), "v": zeros(params)}
 
     def update(params, gradient, moments, step, rate):
-        m = {name: beta_1 * moments["m"][name] + (1 - beta_1) * g for name, g in gradient.items()}
-        v = {name: beta_2 * moments["v"][name] + (1 - beta_2) * g * g for name, g in gradient.items()}
         first, second = 1 - beta_1 ** step, 1 - beta_2 ** step
-        new = {}
-        for name, w in ((name, params[name]) for name in gradient):
-            move = m[name] / first / (np.sqrt(v[name] / second) + epsilon)
-            new[name] = w - rate * (move + weight_decay * w if decays(name) else move)
-        return {**params, **new}, {"m": {**moments["m"], **m}, "v": {**moments["v"], **v}}
+
+        def entry(w, g, m, v, rate, decayed):  # in place on what is its own: a new array costs more than the arithmetic
+            m = beta_1 * m
+            m += (1 - beta_1) * g
+            v = beta_2 * v
+            v += (1 - beta_2) * g * g
+            scale = np.sqrt(v / second)
+            scale += epsilon
+            move = m / first
+            move /= scale
+            if decayed:
+                move += weight_decay * w
+            move *= rate
+            return w - move, m, v
+
+        return moved(entry, params, gradient, moments, rate)
 
     return Optimiser(start, update)
+
+
+def moved(entry, params, gradient, moments, rate):
+    """New parameters and moments by entry(w, g, *moments, rate, decayed) -> w, *moments, an equation of single entries."""
+    new = [dict(params), *map(dict, moments.values())]
+    for pack in packs(params, gradient, decays):
+        vectors = [joined(tree, pack) for tree in (params, gradient, *moments.values())]
+        for tree, vector in zip(new, entry(*vectors, rate, decays(pack[0]))):
+            tree.update(separated(vector, params, pack))
+    return new[0], dict(zip(moments, new[1:]))
 
 
 OPTIMISERS = {"adamw": adamw, "sgd": sgd}
@@ -89,7 +108,8 @@ def warm_up_cosine(step, steps, rate, warm_up, final=0.1):
 
 def global_norm(gradient):
     """The Euclidean norm of all entries together, summed in float64."""
-    return math.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in gradient.values()))
+    exact = (np.asarray(g, dtype=np.float64) for g in gradient.values())
+    return math.sqrt(sum(float(np.vdot(g, g)) for g in exact))
 
 
 def clip(gradient, norm, limit):

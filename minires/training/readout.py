@@ -14,7 +14,7 @@ from minires.activations import tanh
 from minires.checks import check_generator
 from minires.errors import require, whole_number
 from minires.forward import self_attending
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.layers import linear
 from minires.model import LLAMA, Transformer
 from minires.parameters import flatten, tree_map, unflatten

@@ -240,13 +240,6 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     assert done.stdout.startswith("variant") and done.stderr == ""
 
 
-def test_a_command_imports_no_other_command():
-    code = ("import sys\nfrom minires.cli import parser\nparser(['train'])\n"
-            "print(sorted(name for name in sys.modules if name.endswith('_command')))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["['minires.commands.train_command']"]
-
-
 @pytest.mark.slow
 def test_the_tour_makes_its_tables_seven_pictures_and_says_what_each_does_not_show(run, tmp_path):
     began = time.perf_counter()

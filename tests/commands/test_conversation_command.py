@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import fields
 
 import numpy as np
@@ -505,7 +506,7 @@ def settings(*words):
     return settings_of(parser().parse_args(["conversation", *(str(word) for word in words)]))
 
 
-def test_every_field_of_the_model_can_be_set_and_what_is_not_given_is_the_default():
+def test_every_field_of_the_model_can_be_set_and_what_is_not_given_is_the_default(run):
     given = {"units": "9,7", "leak": "0.1,0.4", "radius": 0.8, "fusion": "gate", "memory_tokens": 3, "input_width": 30,
              "options": {"lambda_1": 2}, "variant": "resformer", "table": "normal", "density": 0.5}
     words = [part for name, value in given.items() if name != "options" for part in (f"--{name.replace('_', '-')}", value)]
@@ -514,8 +515,7 @@ def test_every_field_of_the_model_can_be_set_and_what_is_not_given_is_the_defaul
     assert settings("train", "--task", "cue_recall").network == {}
     assert settings("train", "--data", "x", "--format", "meld").network == WORDS
     assert settings("train", "--data", "x", "--format", "meld", "--units", 5).network == {**WORDS, "units": 5}
-    help_text = parser()._subparsers._group_actions[0].choices["conversation"]._subparsers._group_actions[0].choices["train"]
-    options = {option for action in help_text._actions for option in action.option_strings}
+    options = set(re.findall(r"--[a-z-]+", run("train", "--help")[1]))
     names = {f"--{field.name.replace('_', '-')}" for field in fields(ReservoirResFormer)}
     assert names - options == {"--vocabulary", "--classes", "--options"}
 

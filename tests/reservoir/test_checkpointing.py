@@ -7,7 +7,7 @@ import numpy
 import pytest
 from reservoir_cases import B, FORMS, N, T, d, q, series, weights
 
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.reservoir.checkpointing import accumulate
 from minires.reservoir.echo_state import run
 

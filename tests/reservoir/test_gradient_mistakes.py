@@ -4,7 +4,7 @@ import autograd.numpy as np
 import numpy
 import pytest
 
-from minires.gradients import value_and_gradient
+from minires.differentiation import value_and_gradient
 from minires.reservoir.echo_state import run
 from minires.reservoir.kernels import leaky
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from reservoir_cases import N, fixed_in_degree, number_of
 
+from minires.reservoir import operators
 from minires.reservoir.operators import applied, apply, dense, outer, transposed, values_of, with_values
 
 RNG = np.random.default_rng(0)
@@ -31,11 +32,19 @@ def test_dense_is_the_matrix(name):
 
 @pytest.mark.parametrize("lead", LEADS)
 @pytest.mark.parametrize("name", OPERATORS)
-def test_products_are_those_of_the_matrix(name, lead):
+@pytest.mark.parametrize("small", [128, 0], ids=["small as full matrices", "all by lookups"])
+def test_products_are_those_of_the_matrix(small, name, lead, monkeypatch):
+    monkeypatch.setattr(operators, "SMALL", small)
     A, x, M = OPERATORS[name], RNG.standard_normal((*lead, N)), full(OPERATORS[name])
     np.testing.assert_allclose(apply(A, x), x @ M.T, atol=1e-14)
-    np.testing.assert_allclose(applied(A)(x), x @ M.T, atol=1e-14)
-    np.testing.assert_allclose(transposed(A)(x), x @ M, atol=1e-14)
+    for product, expected in [(applied(A), x @ M.T), (applied(A, often=True), x @ M.T), (transposed(A), x @ M)]:
+        np.testing.assert_allclose(product(x), expected, atol=1e-14)
+        if len(lead) < 2:  # into a buffer, as in the loop over time; two shapes in turn
+            out = np.empty((*lead, N))
+            np.testing.assert_allclose(product(x, out), expected, atol=1e-14)
+            np.testing.assert_allclose(product(np.stack([x, 2 * x]))[1], 2 * expected, atol=1e-14)
+            np.testing.assert_allclose(product(x, out), expected, atol=1e-14)
+            assert product(x, out) is out
 
 
 @pytest.mark.parametrize("lead", LEADS)

@@ -14,9 +14,9 @@ def arguments(parser):
 
 def run(arguments):
     """A row per case."""
-    from minires.oracle.packs import pack
     from minires.oracle.cases import CASES, CORE, chosen
     if arguments.pack:
+        from minires.oracle.packs import pack  # imports every mistake: not for the catalogue
         cases = [golden.case for golden in pack.load(arguments.pack, arguments.case)]
     else:
         cases = [CASES[id]() for id in chosen(arguments.case)]

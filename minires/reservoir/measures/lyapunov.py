@@ -18,7 +18,8 @@ from minires.errors import require, whole_number
 from minires.reservoir.checks import check_series
 from minires.reservoir.echo_state import drive
 from minires.reservoir.operators import applied
-from minires.reservoir.rollout import rollout, slopes
+from minires.reservoir.rollout import rollout
+from minires.reservoir.unrolling import slopes
 
 BLOCKS = 10  # of steps, whose means give the standard error
 

@@ -74,8 +74,9 @@ def left_out(F, Y, strengths, bias):
     outside, lever = np.zeros_like(Y), np.zeros_like(Y[:, 0])  # what no strength can fit: the part of I - H beside U
     if r < rows - free:
         outside, lever = Y - U @ UY, 1 - np.sum(squares, axis=1) - (1 / rows if free else 0)
-    for strength in strengths:
+    shrinks = [strength / (S * S + strength) for strength in strengths]  # L of (r,)
+    kept = lever[:, None] + squares @ np.stack(shrinks, axis=1)  # (rows, L), in one product
+    for shrink, left, strength in zip(shrinks, kept.T, strengths):
         require(strength > 0 or r == X.shape[1] and r < rows - free,
                 f"strength 0 with {rows} rows and rank {r} of {X.shape[1]} features: expected strengths above 0, or more rows")
-        shrink = strength / (S * S + strength)  # (r,)
-        yield outside + U @ (shrink[:, None] * UY), lever + squares @ shrink
+        yield outside + U @ (shrink[:, None] * UY), left
