@@ -1,8 +1,8 @@
 """The step of PyTorch in eager mode, as its users write it: F.linear, F.layer_norm, F.gelu, F.cross_entropy, AdamW.
 
 Attention either spelled with matmul, masked_fill and softmax, or by F.scaled_dot_product_attention. A linear map keeps its
-weight as (out, in), PyTorch's own layout. AdamW is torch.optim's default beside the first, the fused one, on a CPU the fastest of
-its three forms, beside the second: PyTorch as it is written, and at its best.
+weight as (out, in), PyTorch's own layout. AdamW is torch.optim's default beside the first; beside the second the fused one, on
+a CPU the fastest of its three forms: PyTorch as it is written, and at its best.
 """
 
 import numpy as np

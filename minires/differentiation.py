@@ -30,7 +30,7 @@ def value_and_gradient(function, params):
     require(np.shape(end) == (), f"the function's value has shape {np.shape(end)}, expected a single number")
     roots = {box._node for box in boxes.values()}
     slopes = backward(end, lambda node: node in roots)
-    gradient = {name: slopes.get(box._node, np.zeros_like(flat[name])) for name, box in boxes.items()}
+    gradient = {name: slopes[box._node] if box._node in slopes else np.zeros_like(flat[name]) for name, box in boxes.items()}
     return getval(end), gradient
 
 

@@ -9,16 +9,18 @@ from minires.fused import maps
 from minires.spelling import fusible
 
 
+@fusible(maps.split_heads, lambda x, heads: ((x,), {"heads": heads}))
 def split_heads(x, heads):
     """(B, T, heads K) -> (B, heads, T, K)."""
-    B, T, _ = x.shape
-    return np.swapaxes(np.reshape(x, (B, T, heads, -1)), 1, 2)
+    B, T, D = x.shape
+    return np.swapaxes(np.reshape(x, (B, T, heads, D // heads)), 1, 2)
 
 
+@fusible(maps.merge_heads)
 def merge_heads(x):
     """(B, H, T, K) -> (B, T, H K)."""
-    B, _, T, _ = x.shape
-    return np.reshape(np.swapaxes(x, 1, 2), (B, T, -1))
+    B, H, T, K = x.shape
+    return np.reshape(np.swapaxes(x, 1, 2), (B, T, H * K))
 
 
 @fusible(maps.group_product)

@@ -26,6 +26,22 @@ def linear(x, W, b=None):
     return y.reshape(x.shape[:-1] + W.shape[1:]), vjp
 
 
+def split_heads(x, *, heads):
+    """(B, T, heads K) -> (B, heads, T, K), a view."""
+    if x.ndim != 3 or x.shape[-1] % heads:
+        return None
+    y = np.swapaxes(x.reshape(*x.shape[:2], heads, x.shape[-1] // heads), 1, 2)
+    return y, lambda g: (np.swapaxes(g, 1, 2).reshape(x.shape),)
+
+
+def merge_heads(x):
+    """(B, H, T, K) -> (B, T, H K)."""
+    if x.ndim != 4:
+        return None
+    B, H, T, K = x.shape
+    return np.swapaxes(x, 1, 2).reshape(B, T, H * K), lambda g: (np.swapaxes(g.reshape(B, T, H, K), 1, 2),)
+
+
 def group_product(x, y):
     """z_h = x_h y_(h // r): x (B, H, T, S), y (B, G, S, K), H = G r; the r heads of a group are stacked along time."""
     if x.ndim != 4 or y.ndim != 4 or len(x) != len(y):

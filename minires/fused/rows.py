@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-BLOCK = 32768  # entries of a block: a quarter of a MB in float64, of which a cache of 1 to 2 MB holds several
+BLOCK = 131072  # entries of a block, 1 MB in float64: in the cache, and yet so few that threads seldom wait for each other
 
 
 def folded(x):
@@ -18,8 +18,8 @@ def folded(x):
 def blocks(*arrays):
     """The same rows of each of the arrays (M, D), some at a time; an array of one axis (M,) goes along.
 
-    >>> [x.shape for x, in blocks(np.ones((5, 20000)))]
-    [(1, 20000), (1, 20000), (1, 20000), (1, 20000), (1, 20000)]
+    >>> [x.shape for x, in blocks(np.ones((5, 50000)))]
+    [(2, 50000), (2, 50000), (1, 50000)]
     """
     count = max(1, BLOCK // max(1, arrays[0].shape[-1]))
     for start in range(0, len(arrays[0]), count):

@@ -17,7 +17,7 @@ from minires.activations import gated, gelu_tanh
 from minires.arithmetic import cast
 from minires.attention import masked_softmax, scaled_product
 from minires.fused import probabilities, rows
-from minires.heads import group_product
+from minires.heads import group_product, merge_heads, split_heads
 from minires.layers import cross_entropy, embedding, layer_norm, linear, rms_norm
 from minires.positions import alibi, rotate
 from minires.reservoir.rollout import rollout
@@ -75,6 +75,8 @@ CASES = {
     "linear": Case(linear, lambda B: [(B, T, D), (D, F), (F,)], "linear"),
     "linear without bias": Case(linear, lambda B: [(B, T, D), (D, F)], "linear"),
     "linear of rows": Case(linear, lambda B: [(B, D), (D, F), (F,)], "linear"),
+    "split_heads": Case(lambda x: split_heads(x, H), lambda B: [(B, T, H * K)], "split_heads"),
+    "merge_heads": Case(merge_heads, lambda B: [(B, H, T, K)], "merge_heads"),
     "group_product": Case(group_product, lambda B: [(B, H, T, S), (B, G, S, K)], "group_product"),
     "group_product of one group": Case(group_product, lambda B: [(B, H, T, S), (B, 1, S, K)], "group_product"),
     "group_product of as many": Case(group_product, lambda B: [(B, G, T, S), (B, G, S, K)], "group_product"),

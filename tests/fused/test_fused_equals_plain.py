@@ -42,7 +42,7 @@ def test_arrays_and_cotangents_may_lie_in_memory_in_any_way(name, how, dtype):
 
 
 @pytest.mark.parametrize("name", [name for name, case in ALL.items() if case.shapes(0) != case.shapes(1)  # it has a batch
-                                  and "product" not in name and name != "cross_entropy"])
+                                  and name != "cross_entropy"])
 def test_an_empty_batch_has_an_empty_result_and_gradients_of_zero(name):
     case = ALL[name]
     arrays = drawn(case, B=0)
@@ -54,11 +54,12 @@ def test_an_empty_batch_has_an_empty_result_and_gradients_of_zero(name):
 def test_more_than_a_block_with_a_ragged_last_one_is_the_same_function(name):
     case = CASES[name]
     arrays = drawn(case, B=2503)
-    assert rows.BLOCK < arrays[0].size and arrays[0].size % rows.BLOCK
-    if name == "masked_softmax":
-        arrays = [arrays[0][:131]]
-        assert rows.BLOCK < arrays[0].size
-    assert_same(case, arrays, None, "float64")
+    with blocks_of(2 ** 15):
+        assert rows.BLOCK < arrays[0].size and arrays[0].size % rows.BLOCK
+        if name == "masked_softmax":
+            arrays = [arrays[0][:131]]
+            assert rows.BLOCK < arrays[0].size
+        assert_same(case, arrays, None, "float64")
 
 
 # ---- how it is called ------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def test_nothing_is_written_to(name, dtype):
         numpy.testing.assert_array_equal(array, kept)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if "heads" not in name])  # these only turn axes: views
 def test_a_result_and_a_gradient_share_no_memory_with_what_was_given(name):
     case, arrays = CASES[name], drawn(CASES[name])
     y, slopes = pulled(case.operation, arrays)
