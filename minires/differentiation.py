@@ -19,11 +19,15 @@ COUNTER = Lock()
 
 
 def value_and_gradient(function, params):
-    """function(params) and its gradient as a flat dict of the same names.
+    """function(params) and its gradient as a flat dict of the same names; params: nested dicts and lists of arrays."""
+    return value_and_gradient_of_flat(function, flatten(params))
+
+
+def value_and_gradient_of_flat(function, flat):
+    """The same from the flat dict of parameters; the function gets them nested.
 
     One node of the graph per parameter: autograd's own containers copy the whole tree at each access.
     """
-    flat = flatten(params)
     with own_trace() as trace:
         boxes = {name: rooted(value, trace) for name, value in flat.items()}
         end = function(unflatten(boxes))

@@ -17,11 +17,14 @@ import pytest
 import minires
 from minires import BERT, LLAMA, VARIANTS, Transformer, decode, generate
 from minires.checks import check_parameters
-from minires.gradients import kinds_of, loss, random_parameters, tiny_example, value_and_gradient
+from minires.gradients import directional, kinds_of, loss, random_parameters, tiny_example, value_and_gradient
+from minires.parameters import flatten
+from minires.spelling import spelling
 
 ROOT = Path(minires.__file__).parent
-FILES = [ROOT / f"{name}.py" for name in ("layers", "activations", "masks", "positions", "attention", "transformer",
-                                          "forward", "decoding")] + sorted((ROOT / "residual").rglob("*.py"))
+FILES = [ROOT / f"{name}.py" for name in ("layers", "activations", "masks", "positions", "heads", "attention", "transformer",
+                                          "forward", "decoding", "fused/maps", "fused/probabilities")
+         ] + sorted((ROOT / "residual").rglob("*.py"))
 # in these calls some letters have the sizes of the arguments: where T and S are known, or where any axes are served
 OWN_LETTERS = {"forward": {"tokens": "(B, T)", "source": "(B, S)"}, "attention": {"x": "(B, T, D)"},
                "linear": {"x": "(..., D)", "W": "(D, F)"},
@@ -186,7 +189,19 @@ def run_decoding():
     generate(model, params, TOKENS, 3, padding=np.ones(TOKENS.shape, dtype=bool))
 
 
-RUNS = {"variants": run_variants, "other settings": run_others, "decoding": run_decoding}
+def run_plainly():
+    """The operations as equations, which fused forms replace otherwise; both houses, forwards and backwards."""
+    with spelling("plain"):
+        for variant, house in (("vanilla", BERT), ("pre_norm", LLAMA)):
+            for kind in kinds_of(variant):
+                model, params = build(variant, kind, **house, window=2, global_tokens=1)
+                batch = tiny_example(model, np.random.default_rng(0), B, T, S)
+                value_and_gradient(lambda p: loss(model, p, batch)[0], params)
+    name, last = list(flatten(params).items())[-1]
+    directional(lambda p: loss(model, p, batch)[0], params, name, np.ones_like(last))  # forward mode
+
+
+RUNS = {"variants": run_variants, "plain spelling": run_plainly, "other settings": run_others, "decoding": run_decoding}
 
 
 @pytest.fixture(scope="module")

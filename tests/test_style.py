@@ -20,9 +20,10 @@ FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 # Each place imports only from those before it. Packages count as one place.
-CORE = ["_version", "errors", "allocator", "arithmetic", "spelling", "fused", "parameters", "differentiation", "layers", "heads",
-        "activations", "positions", "masks", "record", "attention", "transformer", "residual", "initial", "checks", "forward",
-        "model", "decoding", "gradients", "replay", "depth", "cost", "beside", "explain", "reservoir", "reservoir_resformer"]
+CORE = ["_version", "errors", "allocator", "arithmetic", "spelling", "fused", "parameters", "differentiation", "layers",
+        "heads", "activations", "positions", "masks", "record", "attention", "transformer", "residual", "initial", "checks",
+        "forward", "model", "decoding", "gradients", "replay", "depth", "cost", "beside", "explain", "reservoir",
+        "reservoir_resformer"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "comparison",
                 "oracle", "commands", "cli", "__main__", "minires"]
 DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "record.py", "attention.py", "transformer.py",

@@ -51,7 +51,7 @@ def group_product(x, y):
     y = np.ascontiguousarray(y)  # a product with a transposed view takes twice the time
 
     def vjp(g):  # dx = g y^T ; dy = x^T g
-        g = g.reshape(stacked.shape[:-1] + g.shape[-1:])  # (B, G, r*T, K)
+        g = g.reshape(stacked.shape[:-1] + g.shape[-1:])
         dx = g @ np.ascontiguousarray(np.swapaxes(y, -1, -2))  # (B, G, r*T, S)
         return dx.reshape(x.shape), np.swapaxes(stacked, -1, -2) @ g
 

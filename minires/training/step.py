@@ -4,16 +4,13 @@ from functools import reduce
 
 import numpy as np
 
-from minires.differentiation import value_and_gradient
+from minires.differentiation import value_and_gradient_of_flat
 from minires.gradients import loss
-from minires.parameters import unflatten
 from minires.training.parallel import chunks, in_threads
 
 
 def loss_and_gradient(model, params, batch, threads=1):
     """Loss, logits as plain numbers, and the flat gradient, of flat parameters."""
-    tree = unflatten(params)
-
     def of_chunk(chunk, share):
         kept = []
 
@@ -22,7 +19,7 @@ def loss_and_gradient(model, params, batch, threads=1):
             kept.append(logits)
             return value
 
-        value, gradient = value_and_gradient(function, tree)
+        value, gradient = value_and_gradient_of_flat(function, params)
         return value, kept[0]._value, gradient
 
     values, logits, gradients = zip(*in_threads(of_chunk, chunks(model, batch), threads))

@@ -433,8 +433,9 @@ def test_score_entries_are_those_of_the_softmaxes(fusion, monkeypatch):
     model = ReservoirResFormer(vocabulary=24, units=(7, 5), density=0.7, width=8, layers=3, fusion=fusion, group="concatenate")
     assert counting.cascade_scores(model, 6) == model.heads * SCORES[fusion]
     from minires import attention
-    entries, honest = [], attention.softmax
-    monkeypatch.setattr(attention, "softmax", lambda scores, *rest: entries.append(np.size(scores)) or honest(scores, *rest))
+    entries, honest = [], attention.masked_softmax
+    counted = lambda scores, *rest: entries.append(np.size(scores)) or honest(scores, *rest)
+    monkeypatch.setattr(attention, "masked_softmax", counted)
     params = model.init(np.random.default_rng(0))
     tokens = np.arange(2, 8)[None]
     streaming.hear(model, params, streaming.begin(model, params), tokens, tokens > 0)

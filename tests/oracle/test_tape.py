@@ -20,8 +20,8 @@ def test_played_from_its_own_numbers_a_tape_gives_the_program_s_tensors(variant,
     tape, named = record(case), program(case, case.values)
     tensors, end = play(tape, case.values)
     for name, value in tensors.items():
-        np.testing.assert_array_equal(value, named[name])
-    assert end == objective(case, named)
+        np.testing.assert_allclose(value, named[name], rtol=1e-12, atol=1e-14)  # the program itself runs fused operations
+    np.testing.assert_allclose(end, objective(case, named), rtol=1e-13)
 
 
 def test_played_from_other_numbers_it_gives_what_the_program_gives_of_them():
