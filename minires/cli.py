@@ -13,7 +13,7 @@ from minires._version import __version__
 from minires.errors import Diverged, NotInstalled
 
 COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "oracle",
-            "tour")
+            "course", "tour")
 
 
 class Parser(argparse.ArgumentParser):
