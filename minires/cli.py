@@ -14,7 +14,7 @@ from minires.allocator import keep_freed_memory
 from minires.errors import Diverged, NotInstalled
 
 COMMANDS = ("list", "show", "depth", "check", "train", "compare", "generate", "reservoir", "conversation", "oracle",
-            "tour")
+            "course", "tour")
 
 
 def parser():
