@@ -25,7 +25,7 @@ CORE = ["_version", "errors", "allocator", "arithmetic", "spelling", "fused", "p
         "forward", "model", "decoding", "gradients", "replay", "depth", "cost", "beside", "explain", "reservoir",
         "reservoir_resformer"]
 ORDER = CORE + ["files", "report", "analysis", "figures", "tasks", "training", "recipes", "experiments", "comparison",
-                "oracle", "commands", "cli", "__main__", "minires"]
+                "oracle", "exercises", "course", "commands", "cli", "__main__", "minires"]
 DIFFERENTIATED = ["layers.py", "activations.py", "positions.py", "record.py", "attention.py", "transformer.py",
                   "forward.py"] + [
     name for name in NAMES if name.startswith("residual/") and name != "residual/__init__.py"] + [

@@ -7,18 +7,12 @@
 minires course ACTION --help explains each.
 """
 
-from minires.commands.course import build, notebooks, site
-from minires.commands.options import add_actions
+from minires.commands.parsers import add_commands
 
 EXAMPLE = "minires course build course"
-ACTIONS = {"notebooks": notebooks, "build": build, "site": site}
+ACTIONS = {"notebooks": "notebooks", "build": "build", "site": "site"}  # -> its file
 
 
 def arguments(parser):
     """ACTION, and its own arguments."""
-    add_actions(parser, ACTIONS)
-
-
-def run(arguments):
-    """The action that was named."""
-    return ACTIONS[arguments.action].run(arguments)
+    add_commands(parser, "action", "minires.commands.course", ACTIONS)

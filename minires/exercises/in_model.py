@@ -14,6 +14,7 @@ from minires.oracle.mistakes import MISTAKES, Mistake, planted
 from minires.oracle.packs.golden import Golden, Truth
 from minires.oracle.packs.pack import core_goldens
 from minires.oracle.tape import differentiate, record
+from minires.spelling import spelling
 
 SAME = 1e-10  # relative to the largest entry of a tensor
 
@@ -30,9 +31,9 @@ def golden(id):
 
 
 def answer(judged, function):
-    """{name: array} of the case's program with the function at its place."""
+    """{name: array} of the case's program with the function at its place; spelled plainly, as a fused form would pass it by."""
     case = golden(judged.case).case
-    with planted(case, mistake_of(judged.plant(function))) as wrong, np.errstate(all="ignore"):
+    with spelling("plain"), planted(case, mistake_of(judged.plant(function))) as wrong, np.errstate(all="ignore"):
         return program(wrong, wrong.values)
 
 
