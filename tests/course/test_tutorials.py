@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ FOLDER = Path(__file__).parents[2] / "tutorials"
 TUTORIALS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 IGNORED = "fo,nd,ans,ue,hel,te"  # letters of formulas, names of the library
 tutorials = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+
+sampled = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem, marks=[pytest.mark.sweep] * (i % 4 != 0))
+                                           for i, path in enumerate(TUTORIALS)])
 
 
 def text_of(path):
@@ -83,10 +87,13 @@ def test_the_notebook_ran_without_an_error_and_each_picture_has_a_text(path):
 
 @pytest.mark.slow
 @tutorials
-def test_a_tutorial_runs_as_a_script_in_under_a_minute(path, tmp_path):
+def test_a_tutorial_runs_as_a_script_in_under_a_minute_of_one_core(path, tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-W", "error", str(path)], cwd=tmp_path, env=environment(), capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=300)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0 and not done.stderr, done.stderr[-2000:]
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 60
     assert not list(tmp_path.iterdir())
     passed = re.findall(r"^(\S+): passed$", done.stdout, re.MULTILINE)
     assert len(passed) >= 4 and "not done yet" not in done.stdout
@@ -96,13 +103,14 @@ def test_a_tutorial_runs_as_a_script_in_under_a_minute(path, tmp_path):
 @tutorials
 def test_a_notebook_runs_in_jupyter(path):
     pytest.importorskip("nbmake")
-    words = ["-m", "pytest", "-n", "0", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "--nbmake", "--nbmake-timeout=120"]
+    words = ["-m", "pytest", "-n", "0", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "--nbmake", "--nbmake-timeout=280"]
     done = subprocess.run([sys.executable, *words, str(path.with_suffix(".ipynb"))], cwd=FOLDER, env=environment(),
-                          capture_output=True, text=True, timeout=180)
+                          capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout[-2000:]
 
 
 @pytest.mark.slow
+@pytest.mark.sweep  # the last digits that a picture shows differ from processor to processor
 @tutorials
 def test_a_notebook_made_again_has_the_same_bytes(path, tmp_path, monkeypatch):
     for name, value in environment().items():
@@ -113,7 +121,7 @@ def test_a_notebook_made_again_has_the_same_bytes(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@tutorials
+@sampled
 def test_run_all_of_the_students_notebook_runs_through(path, tmp_path, monkeypatch):
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
