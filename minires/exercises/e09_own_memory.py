@@ -43,7 +43,7 @@ OWN_MEMORY = ByLaws(own_memory, lambda rng: (int(rng.integers(100)),), {
     "forgets": law(forgets, "runs from several starts do not come together in 400 steps without input",
                    "a smaller radius: what never forgets cannot tell what is new"),
     "holds-eighteen": law(lambda params: held(params) >= HELD, "the memory capacity is below 18 of 20",
-                           "hardly any nonlinearity, and directions that do not overlap: see sections 1 and 5"),
+                          "hardly any nonlinearity, and directions that do not overlap: see sections 1 and 5"),
 }, {
     "parameters": lambda seed: EchoState(units=MOST),
     "twenty-units": described(units=60),
