@@ -20,7 +20,7 @@ def speed(results):
     threads = sorted({row["threads"] for row in steps})
     columns = max(len(threads), 2 if scaling else 1)
     figure = new_figure(5.6 * columns, 4.2 * (bool(steps) + bool(scaling)) + 0.4)
-    grid = figure.subplots(bool(steps) + bool(scaling), columns, squeeze=False)
+    grid = figure.subplots(bool(steps) + bool(scaling), columns, squeeze=False, sharey="row")
     for axes, count in zip(grid[0], threads):
         ratios(axes, [row for row in steps if row["threads"] == count], count)
     for axes, grows in zip(grid[-1] if scaling else (), GROWS):

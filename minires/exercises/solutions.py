@@ -56,7 +56,8 @@ def functions(text, name):
 def kept(node):
     """Whether a statement is an import, a function, a class, or a constant."""
     if isinstance(node, ast.Assign):
-        return constant(node.value)
+        targets = [each for target in node.targets for each in getattr(target, "elts", [target])]
+        return constant(node.value) and all(isinstance(each, ast.Name) for each in targets)
     return isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
 
 
