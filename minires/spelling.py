@@ -26,6 +26,7 @@ from minires.errors import one_of
 SPELLINGS = {"fused": "large operations with derivatives by hand", "plain": "autograd's own derivatives"}
 OPERATIONS = {}  # name -> the operation that is by hand, as the modules are imported
 FLOATS = "fd"  # NumPy's characters of float32 and float64: their names take a microsecond each
+fusing = ContextVar("fusing", default=True)  # False: every operation as it stands, with the derivatives that stand beside it
 by_hand_only = ContextVar("by_hand_only", default=None)  # the names of the operations by hand; None: all
 
 
@@ -45,6 +46,16 @@ def spelling(name, but=()):
         yield
     finally:
         by_hand_only.reset(token)
+
+
+@contextmanager
+def unfused():
+    """Inside this context no fused form is used: what was put in the place of a part of an operation is not passed by."""
+    token = fusing.set(False)
+    try:
+        yield
+    finally:
+        fusing.reset(token)
 
 
 def plain(name=None):
@@ -86,7 +97,7 @@ def fusible(form, given=lambda *arrays, **settings: (arrays, settings)):
 
         @wraps(operation)
         def chosen(*arguments, **options):
-            if not plain(name):
+            if fusing.get() and not plain(name):
                 arrays, settings = given(*arguments, **options)
                 trace = fits(arrays, settings)
                 found = trace is not None and form(*map(plain_value, arrays), **settings)

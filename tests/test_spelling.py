@@ -13,6 +13,9 @@ from autograd.util import toposort
 from minires.activations import gated, gelu_tanh
 from minires.differentiation import own_trace, rooted
 from minires.layers import embedding, layer_norm, linear
+from minires.oracle.case import program
+from minires.oracle.cases import CASES
+from minires.oracle.mistakes import MISTAKES, planted
 from minires.spelling import OPERATIONS, SPELLINGS, plain, spelling
 
 X, W, GAIN = (numpy.random.default_rng(0).standard_normal(shape) for shape in ((3, 4), (4, 5), (5,)))
@@ -147,3 +150,12 @@ def test_every_form_and_every_primitive_by_hand_has_its_name():
     assert {"linear", "group_product", "scaled_product", "rotated", "layer_norm", "rms_norm", "masked_softmax", "cross_entropy",
             "gelu_tanh", "gated", "embedding", "softmax"} <= set(OPERATIONS)
     assert set(SPELLINGS) == {"fused", "plain"} and "<lambda>" not in OPERATIONS
+
+
+def test_what_is_planted_in_a_part_of_an_operation_is_not_passed_by():
+    """A mistake in `attention.softmax` changes a run, though a fused form of the whole would not call it."""
+    case = CASES["transformer/vanilla-decoder"]()
+    right = program(case, case.values)["logits"]
+    with planted(case, MISTAKES["softmax-over-queries"]) as wrong:
+        assert np.max(abs(program(wrong, wrong.values)["logits"] - right)) > 1e-3
+    np.testing.assert_array_equal(program(case, case.values)["logits"], right)

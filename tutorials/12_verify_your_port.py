@@ -226,7 +226,7 @@ print("guessed", guess)
 # Hugging Face's and Meta's weights differ in. Mend one at a time, the pairs first:
 
 # %%
-def rotate(x):  # (B, H, T, K), halves
+def rotate(x):  # (B, H, T, K), halves  # noqa: F811
     T, K = x.shape[-2:]
     angle = np.arange(T)[:, None] / 10000 ** (np.arange(0, K, 2) / K)  # (T, K/2)
     c, s = tensor(np.cos(angle)), tensor(np.sin(angle))
@@ -244,7 +244,7 @@ second_verdict = report(second_answer)
 # as large as float32 makes them.
 
 # %%
-def norm(x, gain):
+def norm(x, gain):  # noqa: F811
     return gain * x / xp.sqrt((x * x).mean(axis=-1, keepdims=True) + case.config["model"]["epsilon"])
 
 
@@ -285,7 +285,7 @@ print("guessed", guess)
 # the forward pass is right, and layer 1's values learn from layer 1 only. Mend it:
 
 # %%
-def mixed(p, V_1, V):
+def mixed(p, V_1, V):  # noqa: F811
     return p["lambda_1"] * V_1 + p["lambda_2"] * V
 
 

@@ -60,8 +60,10 @@ def fading(x, u, leak=0.03):
 OWN_MEMORY = ByLaws(own_memory, lambda rng: (0.3 * rng.standard_normal(N), rng.standard_normal(D)), {
     "bounded": Law(lambda step, *_: bounded(step), "the state grows beyond 10", "take a mean of old and new, or a tanh"),
     "forgets": Law(lambda step, *_: forgets(step), "the start is never forgotten", "multiply what is kept by less than 1"),
-    "remembers": Law(lambda step, *_: remembers(step), "an input of twenty steps ago is no longer seen", "keep more at each step"),
-    "mixes": Law(lambda step, *_: mixes(step), "no unit hears another: a fading average", "let x pass through a matrix, or roll it"),
+    "remembers": Law(lambda step, *_: remembers(step), "an input of twenty steps ago is no longer seen",
+                     "keep more at each step"),
+    "mixes": Law(lambda step, *_: mixes(step), "no unit hears another: a fading average",
+                 "let x pass through a matrix, or roll it"),
 }, {
     "bounded": lambda x, u: x + np.resize(u, N) ** 2,
     "forgets": lambda x, u: 1.0 * x,

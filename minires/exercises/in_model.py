@@ -14,7 +14,6 @@ from minires.oracle.mistakes import MISTAKES, Mistake, planted
 from minires.oracle.packs.golden import Golden, Truth
 from minires.oracle.packs.pack import core_goldens
 from minires.oracle.tape import differentiate, record
-from minires.spelling import spelling
 
 SAME = 1e-10  # relative to the largest entry of a tensor
 
@@ -31,9 +30,9 @@ def golden(id):
 
 
 def answer(judged, function):
-    """{name: array} of the case's program with the function at its place; spelled plainly, as a fused form would pass it by."""
+    """{name: array} of the case's program with the function at its place."""
     case = golden(judged.case).case
-    with spelling("plain"), planted(case, mistake_of(judged.plant(function))) as wrong, np.errstate(all="ignore"):
+    with planted(case, mistake_of(judged.plant(function))) as wrong, np.errstate(all="ignore"):
         return program(wrong, wrong.values)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from minires.layers import stopped
+from minires.spelling import unfused
 
 
 class Mistake(NamedTuple):
@@ -28,6 +29,7 @@ class Mistake(NamedTuple):
 def planted(case, *mistakes):
     """The case to run instead, while the mistakes are in place: `with planted(case, mistake) as wrong: record(wrong)`."""
     with ExitStack() as stack:
+        stack.enter_context(unfused())
         for mistake in mistakes:
             case = mistake.config(case) if mistake.config else case
             changes = dict(mistake.patches)
