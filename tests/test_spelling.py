@@ -158,4 +158,4 @@ def test_what_is_planted_in_a_part_of_an_operation_is_not_passed_by():
     right = program(case, case.values)["logits"]
     with planted(case, MISTAKES["softmax-over-queries"]) as wrong:
         assert np.max(abs(program(wrong, wrong.values)["logits"] - right)) > 1e-3
-    np.testing.assert_array_equal(program(case, case.values)["logits"], right)
+    numpy.testing.assert_array_equal(program(case, case.values)["logits"], right)
