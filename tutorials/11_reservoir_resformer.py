@@ -192,8 +192,8 @@ def draw(axes, leak):
         accuracies = [probe(leak, recurrent, seed) for seed in range(2)]
         axes.plot(range(1, DISTANCE + 1), np.mean(accuracies, axis=0), markersize=4, label=name, **look)
     axes.axhline(0.25, color="#7F7F7F", linestyle=":", label="chance")
-    tidy(axes, xlabel="sentences since the cue", ylabel="accuracy of a linear readout", ylim=(0, 1.05))
-    axes.legend(frameon=False, loc="center right", handlelength=3.5)
+    tidy(axes, xlabel="sentences since the cue", ylabel="accuracy of a linear readout", ylim=(0, 1.5))
+    axes.legend(frameon=False, loc="upper right", handlelength=3.5)
 
 
 slider(draw, "Accuracy of recalling the cue against sentences since: with a small leak it stays at 1, with leak 0.1 it falls "
