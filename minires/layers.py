@@ -1,10 +1,7 @@
-"""The differentiable operations. A fused one has its derivatives right under it.
+"""The differentiable operations, as equations. One by hand has its derivatives right under it; fused forms: `minires.fused`.
 
 Letters of the shapes: B batch, T time (queries), S source (keys), D width, F feed-forward width, V vocabulary;
 `...` any leading axes. An operation keeps the dtype that it is given.
-
-The Jacobian of softmax, of standardisation and of root-mean-square scaling is symmetric, so that one line is both its
-reverse-mode (VJP) and its forward-mode (JVP) derivative.
 """
 
 import math
@@ -20,7 +17,7 @@ from minires.spelling import by_hand, fusible
 
 
 def symmetric(operation, derivative):
-    """Register `derivative(g, ans, *arguments)` as both VJP and JVP of an operation whose Jacobian is symmetric."""
+    """Register `derivative(g, ans, *arguments)` as both VJP and JVP: the Jacobian of softmax and of the norms is symmetric."""
     defvjp(operation.primitive, lambda ans, *arguments: lambda g: derivative(g, ans, *arguments), argnums=(0,))
     defjvp(operation.primitive, derivative, argnums=(0,))
     return operation
