@@ -18,27 +18,26 @@ def pieces(*arrays):
 
 
 def gelu_tanh(x):
-    """y = x/2 (1 + t), t = tanh(u), u = sqrt(2/pi) (x + 0.044715 x^3)."""
-    t, y = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
-    for x_, t_, y_ in pieces(x, t, y):
-        np.multiply(x_, x_, out=t_)
-        t_ *= ROOT * CUBIC
-        t_ += ROOT
-        np.tanh(np.multiply(t_, x_, out=t_), out=t_)
-        np.multiply(np.add(t_, 1, out=y_), x_, out=y_)
-        y_ *= 0.5
+    """y = x s, s = (1 + tanh u)/2, u = sqrt(2/pi) (x + 0.044715 x^3)."""
+    s, y = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    for x_, s_, y_ in pieces(x, s, y):
+        np.multiply(x_, x_, out=s_)
+        s_ *= ROOT * CUBIC
+        s_ += ROOT
+        np.tanh(np.multiply(s_, x_, out=s_), out=s_)
+        s_ += 1
+        s_ *= 0.5
+        np.multiply(x_, s_, out=y_)
 
-    def vjp(g):  # dy/dx = (1 + t)/2 (1 + x (1 - t) u'), as 1 - t^2 = (1 - t)(1 + t)
+    def vjp(g):  # dy/dx = s + y (1 - s) 2 u', as ds/dx = s (1 - s) 2 u'
         dx = np.empty(x.shape, x.dtype)
-        for g_, x_, t_, dx_ in pieces(g, x, t, dx):
+        for g_, x_, s_, y_, dx_ in pieces(g, x, s, y, dx):
             np.multiply(x_, x_, out=dx_)
-            dx_ *= 3 * ROOT * CUBIC
-            dx_ += ROOT  # u'
-            dx_ *= x_
-            dx_ *= 1 - t_
-            dx_ += 1
-            dx_ *= 1 + t_
-            dx_ *= 0.5
+            dx_ *= 6 * ROOT * CUBIC
+            dx_ += 2 * ROOT  # 2 u'
+            dx_ *= 1 - s_
+            dx_ *= y_
+            dx_ += s_
             dx_ *= g_
         return (dx,)
 

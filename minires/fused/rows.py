@@ -4,6 +4,7 @@ Letters of the shapes: M rows, D width.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,9 +29,17 @@ def blocks(*arrays):
 
 def row_sums(x):
     """sum_j x_ij (M,): a product with ones is several times faster than a sum along a short axis."""
-    return x @ np.ones(x.shape[-1], x.dtype)
+    return x @ ones(x.shape[-1], x.dtype)
 
 
 def column_sums(x):
     """sum_i x_ij (D,)."""
-    return np.ones(len(x), x.dtype) @ x
+    return ones(len(x), x.dtype) @ x
+
+
+@lru_cache(maxsize=64)
+def ones(size, dtype):
+    """A vector of ones, not to be written to: making it takes as long as a small sum."""
+    vector = np.ones(size, dtype)
+    vector.flags.writeable = False
+    return vector

@@ -16,7 +16,7 @@ import numpy as np
 from minires.errors import whole_number
 from minires.forward import forward
 
-SMALLEST = 2 ** 16  # numbers in the stream (B, T, D) of a chunk: Python takes its own time per chunk, however small
+SPLIT = 2 ** 17  # numbers in the stream (B, T, D) from which on a batch is split: Python takes its own time for each chunk
 TURN = 2e-4  # seconds, Python's own is 5e-3
 BATCHED = {"tokens", "source", "padding", "source_padding", "segments"}  # inputs whose first axis is that of the batch
 
@@ -50,9 +50,10 @@ def chunks(model, batch):
 
 
 def chunk_count(model, batch):
-    """The largest power of two of chunks that have a sequence, and `SMALLEST` numbers in their stream, each."""
+    """1 below `SPLIT`, then 2, and from 4 SPLIT on the largest power of two of chunks that have SPLIT each; at most B."""
     B, T = batch.targets.shape
-    return 2 ** int(np.log2(max(1, min(B, B * T * model.width // SMALLEST))))
+    share = B * T * model.width // SPLIT
+    return 2 ** int(np.log2(min(B, max(2, share)))) if share else 1
 
 
 def unbatched(inputs):

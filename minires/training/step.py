@@ -36,7 +36,7 @@ def evaluate(model, params, batch, threads=1):
 def share_of_loss(model, params, chunk, share):
     """What a chunk adds to the loss of the batch, and its logits."""
     value, logits = loss(model, params, chunk)
-    return value * share, logits
+    return value if share == 1 else value * share, logits
 
 
 def joined(logits):

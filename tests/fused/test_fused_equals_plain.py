@@ -125,5 +125,6 @@ def test_every_form_is_in_the_table():
     from minires.fused import maps, norms, pointwise
     own = [function for module in (maps, norms, pointwise, probabilities) for function in vars(module).values()]
     forms = {f.__name__ for f in own if callable(f) and f.__module__.startswith("minires.fused")}
-    helpers = {"norm", "slopes", "pieces", "blocks", "folded", "row_sums", "column_sums", "exponentials", "squares"}
+    helpers = {"norm", "slopes", "pieces", "blocks", "folded", "row_sums", "column_sums", "ones", "exponentials",
+               "exponentials_over", "squares", "broadcasts", "at"}
     assert forms - helpers == {case.form for case in CASES.values()} and B > 1

@@ -134,6 +134,26 @@ def test_cross_entropy_does_not_see_a_large_shift_of_all_logits(shift, dtype):
 
 
 @each("dtype", DTYPES)
+@each("ahead", [0, 50, 100, 700, 800, 1e4, 1e30])
+def test_a_target_far_below_the_other_logits_costs_their_distance(ahead, dtype):
+    z = logits(1, dtype)[0, :2, :3]
+    numpy.put_along_axis(z, TARGETS[..., None], -ahead, axis=-1)
+    loss, (slope,) = agreed(cross_entropy_of(), z)
+    assert numpy.isfinite(loss) and numpy.all(numpy.isfinite(slope)) and loss >= 0.9 * ahead
+
+
+@each("dtype", DTYPES)
+def test_a_target_of_minus_infinity_costs_infinitely_much_and_spoils_no_other_row(dtype):
+    z = logits(1, dtype)[0, :2, :3]
+    expected, (slope,) = agreed(cross_entropy_of(), z)
+    z[1, 0, :2] = -INFINITE  # its target is 1
+    loss, (own,) = pulled(cross_entropy_of(), [z])
+    assert loss == INFINITE and own.dtype == dtype
+    others = numpy.arange(6).reshape(2, 3) != 3
+    assert_allclose(own[others], slope[others] * (own[0, 0, 0] / slope[0, 0, 0]), rtol=1e-5)
+
+
+@each("dtype", DTYPES)
 def test_a_vocabulary_of_one_costs_nothing(dtype):
     loss, (slope,) = agreed(cross_entropy_of(0 * TARGETS), logits(1e4, dtype)[0, :2, :3, :1])
     assert loss == 0 and not slope.any()
