@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-LEAST = 0.5  # seconds that a contestant runs in a round, at least: the first step after a pause is slower
+LEAST = 0.5  # seconds that a contestant runs in a round, at least: single steps scatter by a tenth and more
 
 
 def timed(step):
