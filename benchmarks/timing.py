@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-LEAST = 0.5  # seconds that a contestant runs in a round, at least: single steps scatter by a tenth and more
+LEAST = 2.0  # seconds that a contestant runs in a round, at least: the first step after a pause is up to a fifth slower
 
 
 def timed(step):
