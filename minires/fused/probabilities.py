@@ -7,7 +7,6 @@ import numpy as np
 
 from minires.fused.rows import BLOCK, blocks, folded, ones, row_sums
 
-TINY = {char: float(np.finfo(char).tiny) for char in "fd"}
 SAFE = {"f": 60.0, "d": 500.0}  # |z| up to which exp(z) neither overflows nor loses a row's sum
 
 
@@ -58,7 +57,7 @@ def masked_softmax(z, *, bias=None, mask=None):
         if hard:  # zeros are set after exp, which is slow at -inf
             e *= at(i, visible)
         total = np.matmul(e, ones(z.shape[-1], z.dtype))  # (B, H, T)
-        e /= np.maximum(total, TINY[z.dtype.char], out=total)[..., None]  # 0 / TINY = 0 where all is hidden
+        e /= np.maximum(total, np.finfo(z.dtype).tiny, out=total)[..., None]  # 0 / tiny = 0 where all is hidden
 
     def vjp(g):  # dz = p (g - sum p g)
         dz = np.empty(p.shape, p.dtype)
